@@ -1,0 +1,11 @@
+#!/usr/bin/env python
+"""Django's command line. The environment it needs stands in docs/operations.md."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "registry.settings.development")
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,77 @@
+"""Every error that the service raises on purpose.
+
+RegistryError(code, http_status, message, fields)
+├── NotFoundError          404   unknown, or private and not yours
+├── NotAllowedError        403   you may see it but not do this
+├── ConflictError          409   what is there already stands in the way
+│   └── IllegalTransitionError   a state that may not follow the present one
+├── InvalidError           422   what was sent cannot be used
+├── QuotaExceededError     429
+└── UnavailableError       503   a part of the platform is out of reach; try again
+
+`code` is a stable dotted id; the message says what came, what was expected and what to do. One handler in
+`registry.api.errors` and one in `registry.web` turn these into answers.
+"""
+
+from collections.abc import Mapping
+
+
+class RegistryError(Exception):
+    """Base of the tree."""
+
+    http_status = 500
+    default_code = "registry.error"
+
+    def __init__(self, message: str, *, code: str | None = None, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.fields = dict(fields or {})
+
+
+class NotFoundError(RegistryError):
+    """Unknown, or private and not yours: the two must look the same."""
+
+    http_status = 404
+    default_code = "not_found"
+
+
+class NotAllowedError(RegistryError):
+    """Visible, but not yours to change."""
+
+    http_status = 403
+    default_code = "not_allowed"
+
+
+class ConflictError(RegistryError):
+    """What is there already stands in the way."""
+
+    http_status = 409
+    default_code = "conflict"
+
+
+class IllegalTransitionError(ConflictError):
+    """The row was not in the state that this change starts from."""
+
+    default_code = "state.illegal_transition"
+
+
+class InvalidError(RegistryError):
+    """What was sent cannot be used."""
+
+    http_status = 422
+    default_code = "invalid"
+
+
+class QuotaExceededError(RegistryError):
+    """Too many at once; wait for one to end."""
+
+    http_status = 429
+    default_code = "quota_exceeded"
+
+
+class UnavailableError(RegistryError):
+    """A part of the platform is out of reach; the request may be repeated."""
+
+    http_status = 503
+    default_code = "unavailable"

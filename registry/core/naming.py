@@ -1,0 +1,99 @@
+"""Names that people type: slugs, semantic versions, references. One regex each, used everywhere."""
+
+import re
+from dataclasses import dataclass
+
+from registry.core.errors import InvalidError
+from steering_core.errors import FormatError
+from steering_core.spec import digest_hex
+
+SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
+SEMVER = r"(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})"
+REFERENCE = rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}"
+
+# Slugs that are paths of this service or would mislead; they cannot be owners.
+RESERVED_OWNERS = frozenset(
+    "about accounts admin api assets bearing-team blobs catalog datasets docs explore healthz help login logout me new "
+    "presets runs search settings signup static staff support tokens vectors www".split()
+)
+
+
+def check_slug(value: str, *, what: str) -> str:
+    """The value itself when it is a slug.
+
+    Raises:
+        InvalidError: it is not; the message says what a slug is.
+    """
+    if not re.fullmatch(SLUG, value):
+        raise InvalidError(
+            f"{what} {value!r} is not a valid name; use 1 to 64 lower-case letters, digits and inner hyphens",
+            code="name.invalid",
+            fields={what: "not a valid name"},
+        )
+    return value
+
+
+def check_version(value: str) -> str:
+    """The value itself when it is a plain semantic version `MAJOR.MINOR.PATCH`.
+
+    Raises:
+        InvalidError: it is not.
+    """
+    if not re.fullmatch(SEMVER, value):
+        raise InvalidError(
+            f"version {value!r} is not MAJOR.MINOR.PATCH without leading zeros, such as 1.0.0",
+            code="version.invalid",
+            fields={"version": "not a semantic version"},
+        )
+    return value
+
+
+def version_key(value: str) -> tuple[int, ...]:
+    """Sort key of a semantic version."""
+    return tuple(int(part) for part in value.split("."))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What follows the `@`: exactly one of the three is set, or none for `latest`."""
+
+    digest: str = ""
+    version: str = ""
+
+
+def parse_reference(value: str) -> Reference:
+    """`sha256:<64 hex>`, then an exact version, then the alias `latest`, in this order.
+
+    Raises:
+        InvalidError: none of these.
+    """
+    if value.startswith("sha256:"):
+        try:
+            digest_hex(value)
+        except FormatError as error:
+            raise InvalidError(error.message, code="reference.invalid") from error
+        return Reference(digest=value)
+    if value == "latest":
+        return Reference()
+    if re.fullmatch(SEMVER, value):
+        return Reference(version=value)
+    raise InvalidError(
+        f"{value!r} is no reference; expected sha256:<64 hex digits>, a version such as 1.0.0, or latest",
+        code="reference.invalid",
+    )
+
+
+def parse_dataset_reference(value: str) -> tuple[str, str, int | None]:
+    """`owner/name` or `owner/name@3` -> (owner, name, 3 or None for the newest).
+
+    Raises:
+        InvalidError: not of that form.
+    """
+    match = re.fullmatch(rf"({SLUG})/({SLUG})(?:@([1-9]\d{{0,8}}))?", value)
+    if not match:
+        raise InvalidError(
+            f"{value!r} names no dataset; expected owner/name or owner/name@number",
+            code="dataset.reference_invalid",
+            fields={"dataset": "expected owner/name@number"},
+        )
+    return match[1], match[2], int(match[3]) if match[3] else None

@@ -1,0 +1,154 @@
+"""Frozen dataclasses that cross package borders, canonical JSON, and digests. No torch here.
+
+A spec says what was asked; its digest names it. Results live in `vector` and in the report.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from steering_core.errors import ExtractionError, FormatError
+
+Site = Literal["resid_post", "mlp_out", "attn_out"]
+Method = Literal["mean_difference"]
+Pooling = Literal["auto", "response_mean", "answer_token", "prompt_last"]
+Effort = Literal["quick", "standard"]
+Operation = Literal["add", "project", "clamp"]
+
+SITES: tuple[str, ...] = get_args(Site)
+METHODS: tuple[str, ...] = get_args(Method)
+POOLINGS: tuple[str, ...] = get_args(Pooling)
+EFFORTS: tuple[str, ...] = get_args(Effort)
+OPERATIONS: tuple[str, ...] = get_args(Operation)
+
+STRENGTHS: tuple[float, ...] = (-0.6, -0.45, -0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
+
+
+def canonical_json(value: Any) -> bytes:
+    """One encoding per value: sorted keys, no spaces, UTF-8, no NaN or infinity.
+
+    Raises:
+        FormatError: the value holds something JSON cannot say.
+    """
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"cannot be written as JSON: {error}", code="format.not_json") from error
+    return text.encode("utf-8")
+
+
+def digest(data: bytes) -> str:
+    """`sha256:` and 64 hex digits."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_hex(named: str) -> str:
+    """The 64 hex digits of a `sha256:…` digest.
+
+    Raises:
+        FormatError: it is not of that form.
+    """
+    prefix, _, hexadecimal = named.partition(":")
+    if prefix != "sha256" or len(hexadecimal) != 64 or set(hexadecimal) - set("0123456789abcdef"):
+        raise FormatError(f"{named!r} is not a digest; expected sha256: and 64 hex digits", code="format.digest")
+    return hexadecimal
+
+
+def site_key(site: str, block: int) -> str:
+    """The tensor name of a direction: `resid_post.3`."""
+    return f"{site}.{block}"
+
+
+def parse_site_key(key: str) -> tuple[str, int]:
+    """`resid_post.3` -> ("resid_post", 3).
+
+    Raises:
+        FormatError: an unknown site, or a block index that is not a plain decimal.
+    """
+    site, _, block = key.partition(".")
+    if site not in SITES or not block.isascii() or not block.isdigit() or str(int(block)) != block:
+        raise FormatError(
+            f"{key!r} names no site; expected one of {', '.join(SITES)}, a dot and a block index",
+            code="format.site_key",
+        )
+    return site, int(block)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which base model revision a vector belongs to; `model_hash` decides, the name is for people."""
+
+    name: str
+    model_hash: str
+    architecture: str
+    n_layers: int
+    d_model: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a vector came from; every field is a plain string so that it fits in a file header."""
+
+    method: str
+    pooling: str
+    dataset_digest: str
+    spec_digest: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationBudget:
+    """How much is generated for a report."""
+
+    strengths: tuple[float, ...]
+    n_prompts: int
+    random_controls: int
+    bootstrap: int
+    max_new_tokens: int
+
+
+BUDGETS: dict[str, EvaluationBudget] = {
+    "standard": EvaluationBudget(STRENGTHS, 24, 19, 2000, 72),
+    "quick": EvaluationBudget((-0.3, 0.0, 0.3), 4, 3, 200, 24),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSpec:
+    """What an extraction run was asked to do. Equal specs have equal digests."""
+
+    dataset_digest: str
+    model_hash: str
+    method: str = "mean_difference"
+    site: str = "resid_post"
+    pooling: str = "auto"
+    effort: str = "standard"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("method", METHODS), ("site", SITES), ("pooling", POOLINGS), ("effort", EFFORTS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ExtractionError(
+                    f"{name} {value!r} is not known; choose one of {', '.join(allowed)}",
+                    code=f"extraction.unknown_{name}",
+                )
+
+    @property
+    def budget(self) -> EvaluationBudget:
+        """The amount of generation that the effort stands for."""
+        return BUDGETS[self.effort]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the canonical JSON of every field; seeds are drawn from it."""
+        return digest(canonical_json(asdict(self)))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dict; `ExtractionSpec(**spec.to_json())` gives it back."""
+        return asdict(self)
+
+
+def seed_from(named_digest: str, purpose: str) -> int:
+    """A 63-bit seed for one purpose, drawn from a digest, so that a report can be repeated exactly."""
+    return int.from_bytes(hashlib.sha256(f"{named_digest}/{purpose}".encode()).digest()[:8], "big") >> 1
