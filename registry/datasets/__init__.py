@@ -1,0 +1,1 @@
+"""Contrastive datasets and their immutable versions."""

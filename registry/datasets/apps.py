@@ -1,0 +1,10 @@
+"""App config."""
+
+from django.apps import AppConfig
+
+
+class DatasetsConfig(AppConfig):
+    """Contrastive datasets and their immutable versions."""
+
+    name = "registry.datasets"
+    label = "datasets"

@@ -1,0 +1,66 @@
+"""Read datasets. Every function takes the viewer; what the viewer may not see does not exist."""
+
+import json
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from registry.accounts.models import User
+from registry.core.errors import NotFoundError
+from registry.core.visibility import visible_to
+from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
+from registry.storage.services import blob_read
+
+
+def dataset_list(*, viewer: Any, owner: str = "", query: str = "") -> QuerySet[Dataset]:
+    """Datasets the viewer may see, newest first, annotated with `newest_number` and `n_versions`."""
+    rows = Dataset.objects.filter(visible_to(viewer)).select_related("owner")
+    if owner:
+        rows = rows.filter(owner__username=owner)
+    if query:
+        rows = rows.filter(Q(name__icontains=query) | Q(description__icontains=query))
+    return rows.annotate(newest_number=Max("versions__number"), n_versions=Count("versions"))
+
+
+def dataset_get(*, viewer: Any, owner: str, name: str) -> Dataset:
+    """One dataset.
+
+    Raises:
+        NotFoundError: unknown, or private and not the viewer's.
+    """
+    row = Dataset.objects.filter(visible_to(viewer), owner__username=owner, name=name).select_related("owner").first()
+    if row is None:
+        raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
+    return row
+
+
+def dataset_version_get(*, viewer: Any, owner: str, name: str, number: int | None = None) -> DatasetVersion:
+    """One version of a dataset; without a number the newest.
+
+    Raises:
+        NotFoundError: the dataset or the version is unknown, or private and not the viewer's.
+    """
+    dataset = dataset_get(viewer=viewer, owner=owner, name=name)
+    versions = dataset.versions.select_related("dataset__owner", "blob")
+    row = versions.first() if number is None else versions.filter(number=number).first()
+    if row is None:
+        raise NotFoundError(f"dataset {owner}/{name} has no version {number}", code="dataset.version_not_found")
+    return row
+
+
+def dataset_version_preview(*, version: DatasetVersion, rows: int = 5) -> list[dict[str, str]]:
+    """The first pairs of a version, as the canonical file has them."""
+    lines = blob_read(sha256=version.blob_id).split(b"\n", rows)[:rows]
+    return [json.loads(line) for line in lines if line]
+
+
+def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
+    """A staged upload of this user.
+
+    Raises:
+        NotFoundError: unknown, another user's, or expired.
+    """
+    row = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=upload_id).first()
+    if row is None or row.is_expired:
+        raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
+    return row

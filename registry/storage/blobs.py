@@ -1,0 +1,65 @@
+"""The blob store contract and its factory. `local.py` keeps a folder, `s3.py` a bucket; both write once."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+
+from registry.core.errors import RegistryError, UnavailableError
+
+
+class BlobMissingError(RegistryError):
+    """A blob that a row points at is not in the store: damage, not a user's mistake."""
+
+    default_code = "blob.missing"
+
+
+class BlobCorruptError(RegistryError):
+    """Stored bytes do not have the digest in their name: damage, not a user's mistake."""
+
+    default_code = "blob.corrupt"
+
+
+class BlobStoreError(UnavailableError):
+    """The store cannot be reached or refused the request."""
+
+    default_code = "blob.store_unavailable"
+
+
+class BlobStore(Protocol):
+    """Bytes under their sha256. Nothing is ever overwritten.
+
+    `put` returns True when it wrote and False when the name was taken already; `get` raises BlobMissingError;
+    every method raises BlobStoreError when the store is out of reach.
+    """
+
+    def put(self, sha256: str, data: bytes, media_type: str) -> bool: ...
+
+    def get(self, sha256: str) -> bytes: ...
+
+    def exists(self, sha256: str) -> bool: ...
+
+
+def blob_key(sha256: str) -> str:
+    """`blobs/sha256/ab/cd/<64 hex>`: the same layout in a folder and in a bucket.
+
+    Raises:
+        ValueError: not 64 lower-case hex digits, so no name can leave the folder.
+    """
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise ValueError(f"{sha256!r} is not a sha256")
+    return f"blobs/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+@cache
+def blob_store() -> BlobStore:
+    """The store that the settings name: S3 when `S3_BUCKET` is set, else a folder."""
+    if settings.S3 is not None:
+        from registry.storage.s3 import S3BlobStore  # boto3 takes 0.3 s to import; a folder needs none of it
+
+        return S3BlobStore(settings.S3)
+    from registry.storage.local import LocalBlobStore
+
+    return LocalBlobStore(Path(settings.BLOB_STORE_PATH))
