@@ -1,0 +1,214 @@
+"""SteeringVector: directions of one base model, their scale, and the algebra on them. Numpy only.
+
+`formats.bearing` writes and reads it; `injection` applies it.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from steering_core.errors import FormatError, ModelMismatchError
+from steering_core.spec import OPERATIONS, ModelIdentity, Provenance, parse_site_key
+
+Direction = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SteeringVector:
+    """Directions at one or more sites of one base model revision.
+
+    Attributes:
+        model: whose activations these are; `model_hash` decides whether two vectors fit together.
+        directions: site key (`resid_post.3`) -> (d_model,) float32, the natural shift, not normalised.
+        residual_norms: site key -> mean norm of the residual stream there, same unit as the directions.
+        operation: the one the vector was calibrated for.
+        window: lowest and highest strength that work before the model degrades, or None if not measured.
+        provenance: where it came from.
+
+    Raises:
+        FormatError: a direction does not fit the model, or a number is not finite.
+    """
+
+    model: ModelIdentity
+    directions: Mapping[str, Direction]
+    residual_norms: Mapping[str, float]
+    provenance: Provenance
+    operation: str = "add"
+    window: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        directions = {key: _checked(key, self.directions[key], self.model) for key in sorted(self.directions)}
+        _check_scale(directions, self.residual_norms, self.operation, self.window)
+        norms = {key: float(self.residual_norms[key]) for key in directions}
+        object.__setattr__(self, "directions", MappingProxyType(directions))
+        object.__setattr__(self, "residual_norms", MappingProxyType(norms))
+        if self.window is not None:
+            object.__setattr__(self, "window", (float(self.window[0]), float(self.window[1])))
+
+    def norm(self, site_key: str) -> float:
+        """Euclidean norm of the stored direction, summed in float64."""
+        return float(np.linalg.norm(self.directions[self._known(site_key)].astype(np.float64)))
+
+    def ratio(self, site_key: str) -> float:
+        """norm(direction) / residual norm: the strength of the natural shift."""
+        return self.norm(site_key) / self.residual_norms[site_key]
+
+    def multiplier(self, strength: float, site_key: str) -> float:
+        """The raw factor on the stored direction that gives `strength`; 1 is the natural shift.
+
+        Raises:
+            FormatError: the direction is zero, so no factor gives any strength.
+        """
+        return strength / self._nonzero(self.ratio(site_key), site_key)
+
+    def addition(self, strength: float, site_key: str) -> Direction:
+        """What is added at a site: (d_model,) float32 of norm |strength| * residual norm.
+
+        Raises:
+            FormatError: the direction is zero.
+        """
+        direction = self.directions[self._known(site_key)].astype(np.float64)
+        unit = direction / self._nonzero(self.norm(site_key), site_key)
+        return (strength * self.residual_norms[site_key] * unit).astype(np.float32)
+
+    @property
+    def tensor_digest(self) -> str:
+        """sha256 over each tensor in the order of the names: name, dtype, shape, little-endian bytes."""
+        summed = hashlib.sha256()
+        for key, direction in self.directions.items():
+            summed.update(f"{key}\nF32\n{direction.shape[0]}\n".encode())
+            summed.update(direction.astype("<f4").tobytes())
+        return "sha256:" + summed.hexdigest()
+
+    def __neg__(self) -> "SteeringVector":
+        return self * -1.0
+
+    def __mul__(self, factor: float) -> "SteeringVector":
+        """Every direction times `factor`. The window is in strengths, so only the sign of the factor moves it."""
+        if not math.isfinite(factor):
+            raise FormatError(f"cannot multiply a vector by {factor}; expected a finite number", code="format.not_finite")
+        scaled = {key: _scaled(direction, factor) for key, direction in self.directions.items()}
+        window = self.window if factor > 0 else None
+        if factor < 0 and self.window is not None:
+            window = (-self.window[1], -self.window[0])
+        return replace(self, directions=scaled, window=window)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: "SteeringVector") -> "SteeringVector":
+        """Site by site; a site that only one of them has is kept. The sum has no measured window.
+
+        Raises:
+            ModelMismatchError: they belong to different base model revisions.
+            FormatError: their operations or residual norms differ, so that strengths would not compare.
+        """
+        _check_addable(self, other)
+        directions = dict(self.directions)
+        with np.errstate(over="ignore"):  # the new vector's check names the site that overflowed
+            for key, direction in other.directions.items():
+                directions[key] = directions[key] + direction if key in directions else direction
+        return replace(
+            self,
+            directions=directions,
+            residual_norms={**other.residual_norms, **self.residual_norms},
+            window=None,
+            provenance=_joined(self.provenance, other.provenance),
+        )
+
+    def _known(self, site_key: str) -> str:
+        if site_key not in self.directions:
+            raise FormatError(
+                f"the vector has no direction at {site_key!r}; it has {', '.join(self.directions)}",
+                code="format.site_key",
+            )
+        return site_key
+
+    def _nonzero(self, value: float, site_key: str) -> float:
+        if value == 0.0:
+            raise FormatError(f"the direction at {site_key} is zero and points nowhere", code="format.zero")
+        return value
+
+
+def _checked(key: str, direction: Direction, model: ModelIdentity) -> Direction:
+    """A read-only float32 copy that fits the model."""
+    _, block = parse_site_key(key)
+    if block >= model.n_layers:
+        raise FormatError(
+            f"{key} is past the last block; the model has {model.n_layers}, counted from 0", code="format.block"
+        )
+    copied = np.array(direction, dtype=np.float32)
+    if copied.shape != (model.d_model,):
+        raise FormatError(
+            f"{key} has shape {list(copied.shape)}; the model's d_model is {model.d_model}", code="format.dimension"
+        )
+    if not np.isfinite(copied).all():
+        raise FormatError(f"{key} holds NaN or infinity; every value must be finite", code="format.not_finite")
+    copied.flags.writeable = False
+    return copied
+
+
+def _check_scale(
+    directions: Mapping[str, Direction],
+    residual_norms: Mapping[str, float],
+    operation: str,
+    window: tuple[float, float] | None,
+) -> None:
+    if not directions:
+        raise FormatError("a steering vector needs at least one direction", code="format.no_tensors")
+    if set(directions) != set(residual_norms):
+        raise FormatError(
+            f"directions at {sorted(directions)} but residual norms at {sorted(residual_norms)}; give one norm each",
+            code="format.residual_norm",
+        )
+    for key, norm in residual_norms.items():
+        if not (math.isfinite(norm) and norm > 0):
+            raise FormatError(f"the residual norm at {key} is {norm}; expected above 0", code="format.residual_norm")
+    if operation not in OPERATIONS:
+        raise FormatError(
+            f"operation {operation!r} is not known; choose one of {', '.join(OPERATIONS)}", code="format.operation"
+        )
+    if window is not None and not (math.isfinite(window[0]) and math.isfinite(window[1]) and window[0] < window[1]):
+        raise FormatError(f"window {window} is not an interval of strengths, lowest first", code="format.window")
+
+
+def _scaled(direction: Direction, factor: float) -> Direction:
+    # Overflow is caught as infinity by the check of the new vector.
+    with np.errstate(over="ignore", under="ignore"):
+        return (direction.astype(np.float64) * factor).astype(np.float32)
+
+
+def _check_addable(left: SteeringVector, right: SteeringVector) -> None:
+    if left.model.model_hash != right.model.model_hash:
+        raise ModelMismatchError(
+            f"one vector is for {left.model.name} ({left.model.model_hash}), the other for "
+            f"{right.model.name} ({right.model.model_hash}); add vectors of one base model revision only"
+        )
+    if left.operation != right.operation:
+        raise FormatError(
+            f"operations {left.operation} and {right.operation} do not add up", code="format.operation"
+        )
+    for key in set(left.directions) & set(right.directions):
+        if not math.isclose(left.residual_norms[key], right.residual_norms[key], rel_tol=1e-6):
+            raise FormatError(
+                f"the residual norms at {key} are {left.residual_norms[key]} and {right.residual_norms[key]}; "
+                "strengths compare only where they are the same, so apply the two vectors side by side instead",
+                code="format.residual_norm",
+            )
+
+
+def _joined(left: Provenance, right: Provenance) -> Provenance:
+    """Only what both agree on; a sum is nobody's extraction, so its spec is empty unless they share it."""
+    if left == right:
+        return left
+    return Provenance(
+        method="sum",
+        pooling=left.pooling if left.pooling == right.pooling else "mixed",
+        dataset_digest=left.dataset_digest if left.dataset_digest == right.dataset_digest else "",
+        spec_digest="",
+        software=left.software if left.software == right.software else "",
+    )
