@@ -5,6 +5,8 @@ A spec says what was asked; its digest names it. Results live in `vector` and in
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -33,9 +35,53 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8")
     except (TypeError, ValueError) as error:
         raise FormatError(f"cannot be written as JSON: {error}", code="format.not_json") from error
-    return text.encode("utf-8")
+
+
+def parse_json(text: str) -> Any:
+    """JSON as RFC 8259 has it and no more: no key twice, no NaN, no number that a reader would round away.
+
+    Raises:
+        FormatError: `format.not_json`, `format.duplicate_key` or `format.too_deep`.
+    """
+    try:
+        return _STRICT_DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        where = f"{error.msg} at character {error.pos + 1}"
+        raise FormatError(f"not valid JSON: {where}", code="format.not_json") from error
+    except RecursionError as error:
+        raise FormatError("JSON nested too deeply to be read safely", code="format.too_deep") from error
+
+
+def _unique_keys(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(items)
+    if len(unique) != len(items):
+        twice, _ = Counter(key for key, _ in items).most_common(1)[0]
+        raise FormatError(f"the key {twice[:40]!r} stands twice in one object", code="format.duplicate_key")
+    return unique
+
+
+def _number(read: Callable[[str], float]) -> Callable[[str], float]:
+    def checked(digits: str) -> float:
+        if len(digits) > 40 or abs(read(digits)) == float("inf"):
+            raise FormatError(f"the number {digits[:12]}… is too large or too long", code="format.not_json")
+        return read(digits)
+
+    return checked
+
+
+def _no_constant(name: str) -> float:
+    raise FormatError(f"{name} is not a JSON number", code="format.not_json")
+
+
+_STRICT_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys,
+    parse_int=_number(int),
+    parse_float=_number(float),
+    parse_constant=_no_constant,
+)
 
 
 def digest(data: bytes) -> str:
@@ -67,9 +113,10 @@ def parse_site_key(key: str) -> tuple[str, int]:
         FormatError: an unknown site, or a block index that is not a plain decimal.
     """
     site, _, block = key.partition(".")
-    if site not in SITES or not block.isascii() or not block.isdigit() or str(int(block)) != block:
+    plain = block.isascii() and block.isdigit() and len(block) <= 6 and str(int(block)) == block
+    if site not in SITES or not plain:
         raise FormatError(
-            f"{key!r} names no site; expected one of {', '.join(SITES)}, a dot and a block index",
+            f"{key[:64]!r} names no site; expected one of {', '.join(SITES)}, a dot and a block index",
             code="format.site_key",
         )
     return site, int(block)
