@@ -1,0 +1,1 @@
+"""Base models, steering vectors and their versions."""

@@ -1,0 +1,110 @@
+"""Base model revisions, steering vectors and their versions. What is published is frozen by database triggers."""
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+
+from registry.catalog.states import EDGES, RELEASED, License, Verdict, VersionState
+from registry.core.models import UUIDModel
+from registry.core.visibility import Visibility
+from registry.datasets.models import DatasetVersion
+from registry.storage.models import Blob
+
+
+class BaseModelRevision(UUIDModel):
+    """Weights, config, tokenizer and chat template, named by one digest. Registered by staff."""
+
+    name = models.CharField(max_length=129)
+    model_hash = models.CharField(max_length=71, unique=True)
+    path = models.CharField(max_length=1000)
+    architecture = models.CharField(max_length=100)
+    n_layers = models.PositiveIntegerField()
+    d_model = models.PositiveIntegerField()
+    max_positions = models.PositiveIntegerField()
+    files = models.JSONField()
+    scorer = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["name", "-created_at"]
+        triggers = [pgtrigger.ReadOnly(name="base_model_hash_is_fixed", fields=["model_hash", "files"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.model_hash[:19]}"
+
+
+class Vector(UUIDModel):
+    """A name under which one owner publishes versions of a steering vector."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="vectors")
+    name = models.CharField(max_length=64)
+    title = models.CharField(max_length=120, blank=True)
+    description = models.TextField(max_length=4000, blank=True)
+    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
+    # The newest published version that is not yanked; kept here so that the catalog can filter by its verdict.
+    latest = models.ForeignKey("VectorVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="vector_name_is_unique_per_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.owner.username}/{self.name}"
+
+
+class VectorVersion(UUIDModel):
+    """One extraction: a draft until it is published, then frozen under a version that is never used again."""
+
+    vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="versions")
+    version = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001  NULL is "none yet" and not unique
+    state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
+    base_model = models.ForeignKey(BaseModelRevision, on_delete=models.PROTECT, related_name="vector_versions")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="vector_versions")
+    spec = models.JSONField()
+    spec_digest = models.CharField(max_length=71)
+    artifact = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    manifest = models.JSONField(null=True, blank=True)
+    report = models.JSONField(null=True, blank=True)
+    verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    license = models.CharField(max_length=20, choices=License.choices, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    yanked_at = models.DateTimeField(null=True, blank=True)
+    yank_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["vector", "version"], name="vector_version_is_used_once"),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=RELEASED)
+                | models.Q(
+                    version__isnull=False,
+                    artifact__isnull=False,
+                    report__isnull=False,
+                    published_at__isnull=False,
+                )
+                & ~models.Q(license=""),
+                name="released_version_is_complete",
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(name="version_state_moves_forward", field="state", transitions=EDGES),
+            pgtrigger.Protect(
+                name="released_version_is_frozen",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state__in=RELEASED)
+                & pgtrigger.AnyChange(exclude=["state", "yanked_at", "yank_reason"]),
+            ),
+            pgtrigger.Protect(
+                name="released_version_is_kept",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__state__in=RELEASED),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vector}@{self.version or 'draft'}"
+
+    @property
+    def digest(self) -> str:
+        """`sha256:…` of the native file, or empty while there is none."""
+        return f"sha256:{self.artifact_id}" if self.artifact_id else ""

@@ -1,0 +1,60 @@
+"""The publish checklist: small checks that each return what is wrong, or None. Add a check by adding a function."""
+
+from collections.abc import Callable
+from typing import Any
+
+from registry.catalog.models import VectorVersion
+from registry.catalog.states import License, VersionState
+from registry.core.errors import InvalidError
+from registry.storage.services import blob_read
+from steering_core.errors import FormatError
+from steering_core.formats.bearing import inspect_vector
+
+
+def artifact_manifest(*, sha256: str) -> dict[str, Any]:
+    """Re-read a stored artifact as strictly as a stranger's file and return what it says about itself.
+
+    Raises:
+        InvalidError: it breaks docs/format.md.
+        BlobMissingError, BlobCorruptError: the store lost or changed it.
+    """
+    try:
+        return inspect_vector(blob_read(sha256=sha256))
+    except FormatError as error:
+        raise InvalidError(error.message, code=error.code) from error
+
+
+def publish_problems(version: VectorVersion, license: str) -> list[str]:
+    """Everything that stands in the way of publishing, in words for the owner; empty when nothing does."""
+    return [problem for check in CHECKS if (problem := check(version, license))]
+
+
+def _is_extracted(version: VectorVersion, license: str) -> str | None:
+    if version.state == VersionState.EXTRACTED:
+        return None
+    return f"it is {version.state}; only an extracted version can be published, so wait for its run to succeed"
+
+
+def _artifact_is_whole(version: VectorVersion, license: str) -> str | None:
+    if version.artifact_id is None:
+        return "it has no artifact"
+    manifest = artifact_manifest(sha256=version.artifact_id)
+    return None if manifest == version.manifest else "the stored file does not say what was recorded at extraction"
+
+
+def _has_report(version: VectorVersion, license: str) -> str | None:
+    return None if version.report and version.verdict else "it has no report"
+
+
+def _has_license(version: VectorVersion, license: str) -> str | None:
+    if license in License.values:
+        return None
+    return f"licence {license!r} is not one of {', '.join(License.values)}"
+
+
+CHECKS: list[Callable[[VectorVersion, str], str | None]] = [
+    _is_extracted,
+    _has_license,
+    _has_report,
+    _artifact_is_whole,
+]

@@ -1,0 +1,152 @@
+"""Read the catalog. Every function takes the viewer; what the viewer may not see does not exist."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
+from registry.catalog.states import RELEASED, VersionState
+from registry.core.errors import NotFoundError
+from registry.core.naming import parse_reference, version_key
+from registry.core.visibility import visible_to
+from registry.storage.services import blob_read
+
+
+def base_model_list() -> QuerySet[BaseModelRevision]:
+    """Every registered base model revision, by name, newest first."""
+    return BaseModelRevision.objects.all()
+
+
+def base_model_get(*, reference: str) -> BaseModelRevision:
+    """A base model revision by model hash, or the newest by name.
+
+    Raises:
+        NotFoundError: not registered.
+    """
+    row = BaseModelRevision.objects.filter(Q(model_hash=reference) | Q(name=reference)).order_by("-created_at").first()
+    if row is None:
+        known = ", ".join(BaseModelRevision.objects.values_list("name", flat=True).distinct()[:10]) or "none"
+        raise NotFoundError(
+            f"base model {reference!r} is not registered here; known: {known}", code="base_model.not_found"
+        )
+    return row
+
+
+def vector_search(
+    *, viewer: Any, query: str = "", owner: str = "", base_model: str = "", verdict: str = "", mine: bool = False
+) -> QuerySet[Vector]:
+    """Published vectors the viewer may see, newest first; `mine` gives the viewer's own, drafts and all."""
+    rows = Vector.objects.filter(visible_to(viewer)).select_related(
+        "owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact"
+    )
+    rows = rows.filter(owner=viewer) if mine else rows.filter(latest__isnull=False)
+    if query:
+        rows = rows.filter(
+            Q(name__icontains=query)
+            | Q(title__icontains=query)
+            | Q(description__icontains=query)
+            | Q(owner__username__icontains=query)
+            | Q(latest__base_model__model_hash=query)
+        )
+    if owner:
+        rows = rows.filter(owner__username=owner)
+    if base_model:
+        rows = rows.filter(Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model))
+    if verdict:
+        rows = rows.filter(latest__verdict=verdict)
+    return rows
+
+
+def vector_get(*, viewer: Any, owner: str, name: str) -> Vector:
+    """One vector.
+
+    Raises:
+        NotFoundError: unknown, private and not the viewer's, or never published and not the viewer's.
+    """
+    row = (
+        Vector.objects.filter(visible_to(viewer), owner__username=owner, name=name)
+        .select_related("owner", "latest__base_model", "latest__dataset_version__dataset__owner")
+        .first()
+    )
+    is_owner = row is not None and viewer is not None and row.owner_id == viewer.pk
+    if row is None or not (is_owner or row.versions.filter(state__in=RELEASED).exists()):
+        raise NotFoundError(f"there is no vector {owner}/{name}", code="vector.not_found")
+    return row
+
+
+def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
+    """Released versions, highest first; for the owner, drafts come before them, newest first."""
+    rows = vector.versions.select_related(
+        "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact"
+    )
+    released = sorted(
+        rows.filter(state__in=RELEASED), key=lambda row: version_key(row.version or "0.0.0"), reverse=True
+    )
+    if viewer is not None and vector.owner_id == viewer.pk:
+        return [*rows.exclude(state__in=RELEASED), *released]
+    return released
+
+
+def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest") -> VectorVersion:
+    """A version by digest, exact version, or `latest`. A yanked version resolves by digest and exact version only.
+
+    Raises:
+        NotFoundError: no such vector or version for this viewer.
+        InvalidError: the reference is none of the three forms.
+    """
+    wanted = parse_reference(reference)
+    vector = vector_get(viewer=viewer, owner=owner, name=name)
+    for row in version_list(viewer=viewer, vector=vector):
+        if wanted.version and row.version == wanted.version:
+            return row
+        if wanted.digest and row.digest == wanted.digest and row.state in RELEASED:
+            return row
+        if not wanted.version and not wanted.digest and row.state == VersionState.PUBLISHED:
+            return row
+    raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
+
+
+def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
+    """A version by its row id: the owner's drafts too.
+
+    Raises:
+        NotFoundError: unknown, or not the viewer's to see.
+    """
+    row = (
+        VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), pk=version_id)
+        .select_related("vector__owner", "base_model", "dataset_version__dataset__owner", "artifact")
+        .first()
+    )
+    is_owner = row is not None and viewer is not None and row.vector.owner_id == viewer.pk
+    if row is None or not (is_owner or row.state in RELEASED):
+        raise NotFoundError("there is no such version", code="version.not_found")
+    return row
+
+
+def version_by_digest(*, viewer: Any, digest_hex: str) -> VectorVersion:
+    """Any version of a vector the viewer may see whose file has this digest.
+
+    Raises:
+        NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
+    """
+    rows = VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), artifact_id=digest_hex)
+    released = rows.filter(state__in=RELEASED).order_by("-published_at").first()
+    own = None
+    if viewer is not None and viewer.is_authenticated:
+        own = rows.filter(vector__owner=viewer).first()
+    row = released or own
+    if row is None:
+        raise NotFoundError("there is no such file", code="blob.not_found")
+    return row
+
+
+def artifact_read(*, version: VectorVersion) -> bytes:
+    """The native file of a version, verified against its digest.
+
+    Raises:
+        NotFoundError: the version has no file yet.
+        BlobMissingError, BlobCorruptError, BlobStoreError: damage, or the store is out of reach.
+    """
+    if version.artifact_id is None:
+        raise NotFoundError("this version has no file yet; its run has not finished", code="artifact.not_found")
+    return blob_read(sha256=version.artifact_id)

@@ -1,0 +1,279 @@
+"""Register base models; draft, publish and yank vector versions."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from registry.accounts.models import User
+from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
+from registry.catalog.publishing import publish_problems
+from registry.catalog.states import RELEASED, TRANSITIONS, License, VersionState
+from registry.core.errors import ConflictError, InvalidError, NotFoundError
+from registry.core.naming import check_slug, check_version, version_key
+from registry.core.state import transition
+from registry.core.visibility import Visibility
+from registry.datasets.models import DatasetVersion
+from registry.storage.models import Blob
+from steering_core.models.fingerprint import model_fingerprint
+from steering_core.spec import ExtractionSpec
+
+logger = logging.getLogger(__name__)
+
+SCORERS = ("", "demo")
+
+
+def base_model_register(*, path: Path, name: str, scorer: str = "") -> tuple[BaseModelRevision, bool]:
+    """Fingerprint a model folder and register it; the same content again only updates path and name.
+
+    Args:
+        path: a local folder in the Hugging Face layout.
+        name: `owner/name`, for people.
+        scorer: which exact scorer belongs to this model: `demo`, or empty for none.
+    Returns:
+        The row, and whether it is new.
+    Raises:
+        ModelError: the folder is incomplete or unsafe to load.
+        InvalidError: the name or the scorer is not valid.
+    """
+    owner, _, rest = name.partition("/")
+    check_slug(owner, what="name")
+    check_slug(rest, what="name")
+    if scorer not in SCORERS:
+        raise InvalidError(f"scorer {scorer!r} is not known; choose 'demo' or none", code="base_model.scorer_unknown")
+    found = model_fingerprint(path)
+    row, is_new = BaseModelRevision.objects.update_or_create(
+        model_hash=found.model_hash,
+        defaults={"name": name, "path": str(path.resolve()), "scorer": scorer},
+        create_defaults={
+            "name": name,
+            "path": str(path.resolve()),
+            "scorer": scorer,
+            "architecture": found.architecture,
+            "n_layers": found.n_layers,
+            "d_model": found.d_model,
+            "max_positions": found.max_positions,
+            "files": found.files,
+        },
+    )
+    logger.info("base model registered", extra={"model_hash": row.model_hash, "is_new": is_new})
+    return row, is_new
+
+
+def version_draft(
+    *,
+    owner: User,
+    name: str,
+    base_model: BaseModelRevision,
+    dataset_version: DatasetVersion,
+    spec: ExtractionSpec,
+) -> VectorVersion:
+    """A draft version for a run to fill, making the vector when it is new. To be called in the run's transaction.
+
+    Raises:
+        InvalidError: the name is not a slug.
+    """
+    check_slug(name, what="vector")
+    vector, _ = Vector.objects.get_or_create(owner=owner, name=name)
+    return VectorVersion.objects.create(
+        vector=vector,
+        base_model=base_model,
+        dataset_version=dataset_version,
+        spec=spec.to_json(),
+        spec_digest=spec.digest,
+    )
+
+
+def artifact_attach(*, version: VectorVersion, artifact: Blob, manifest: dict[str, Any], report: dict[str, Any]) -> None:
+    """Give a draft its file and its report. To be called in the run's last transaction.
+
+    Raises:
+        IllegalTransitionError: the version is not a draft.
+        ConflictError: the blob is not stored.
+    """
+    if artifact.state != Blob.State.STORED:
+        raise ConflictError(f"blob {artifact.sha256} is {artifact.state}, not stored", code="artifact.not_stored")
+    transition(
+        version,
+        to=VersionState.EXTRACTED,
+        allowed=TRANSITIONS,
+        artifact=artifact,
+        manifest=manifest,
+        report=report,
+        verdict=report["verdict"],
+    )
+
+
+def version_fail(*, version: VectorVersion) -> None:
+    """Mark a draft whose run ended without a result."""
+    transition(version, to=VersionState.FAILED, allowed=TRANSITIONS)
+
+
+def version_publish(
+    *, owner: User, name: str, version: str, license: str, draft_id: str = "", visibility: str = ""
+) -> VectorVersion:
+    """Freeze an extracted version under a name for good.
+
+    Args:
+        version: MAJOR.MINOR.PATCH, never used before for this vector.
+        license: an SPDX identifier of `catalog.states.License`.
+        draft_id: which extracted version; empty means the newest one.
+        visibility: `public` shows the vector to everybody; empty leaves it as it is.
+    Raises:
+        NotFoundError: the owner has no such vector or draft.
+        InvalidError: the version string is not valid, or the publish checklist has a complaint.
+        ConflictError: the version is taken.
+    """
+    check_version(version)
+    row = _extracted_version(owner=owner, name=name, draft_id=draft_id)
+    problems = publish_problems(row, license)
+    if problems:
+        raise InvalidError(f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable")
+    with transaction.atomic():
+        version_freeze(version=row, name=version, license=license, visibility=visibility)
+    return row
+
+
+def version_freeze(*, version: VectorVersion, name: str, license: str, visibility: str = "") -> None:
+    """The last step of publishing, inside the caller's transaction; the checklist has been run before.
+
+    Raises:
+        ConflictError: the version name is taken.
+        IllegalTransitionError: the version is not extracted.
+    """
+    vector = Vector.objects.select_for_update().get(pk=version.vector_id)
+    if vector.versions.filter(version=name).exists():
+        raise ConflictError(
+            f"{vector}@{name} exists and versions are never reused; choose a higher one", code="version.taken"
+        )
+    transition(
+        version,
+        to=VersionState.PUBLISHED,
+        allowed=TRANSITIONS,
+        version=name,
+        license=license,
+        published_at=timezone.now(),
+    )
+    if visibility:
+        vector.visibility = _checked_visibility(visibility)
+    _latest_refresh(vector)
+    logger.info("version published", extra={"vector_version_id": version.pk})
+
+
+def version_yank(*, owner: User, name: str, version: str, reason: str) -> VectorVersion:
+    """Withdraw a published version: it leaves `latest` and the catalog; an exact pin still resolves, with the reason.
+
+    Raises:
+        NotFoundError: the owner has no such version.
+        InvalidError: no reason is given.
+        IllegalTransitionError: it is not published.
+    """
+    if not reason.strip():
+        raise InvalidError("say why, in a sentence: whoever pinned this version will read it", code="yank.no_reason")
+    row = _released_version(owner=owner, name=name, version=version)
+    with transaction.atomic():
+        vector = Vector.objects.select_for_update().get(pk=row.vector_id)
+        transition(
+            row,
+            to=VersionState.YANKED,
+            allowed=TRANSITIONS,
+            yanked_at=timezone.now(),
+            yank_reason=reason.strip()[:500],
+        )
+        _latest_refresh(vector)
+    return row
+
+
+def version_unyank(*, owner: User, name: str, version: str) -> VectorVersion:
+    """Take a yank back.
+
+    Raises:
+        NotFoundError: the owner has no such version.
+        IllegalTransitionError: it is not yanked.
+    """
+    row = _released_version(owner=owner, name=name, version=version)
+    with transaction.atomic():
+        vector = Vector.objects.select_for_update().get(pk=row.vector_id)
+        transition(row, to=VersionState.PUBLISHED, allowed=TRANSITIONS, yanked_at=None, yank_reason="")
+        _latest_refresh(vector)
+    return row
+
+
+def vector_update(
+    *, owner: User, name: str, title: str | None = None, description: str | None = None, visibility: str | None = None
+) -> Vector:
+    """Change the words around a vector; its versions stay as they are.
+
+    Raises:
+        NotFoundError: the owner has no such vector.
+        InvalidError: a text is too long, or the visibility is unknown.
+    """
+    vector = Vector.objects.filter(owner=owner, name=name).first()
+    if vector is None:
+        raise NotFoundError(f"you have no vector {name!r}", code="vector.not_found")
+    for field, value, limit in (("title", title, 120), ("description", description, 4000)):
+        if value is not None:
+            if len(value) > limit:
+                raise InvalidError(f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long")
+            setattr(vector, field, value.strip())
+    if visibility is not None:
+        vector.visibility = _checked_visibility(visibility)
+    vector.save(update_fields=["title", "description", "visibility"])
+    return vector
+
+
+def check_publish_request(*, version: str, license: str, visibility: str) -> None:
+    """Refuse a publish wish that could not be met, before a run spends time on it.
+
+    Raises:
+        InvalidError: the version, licence or visibility is not valid.
+    """
+    check_version(version)
+    if license not in License.values:
+        raise InvalidError(
+            f"licence {license!r} is not one of {', '.join(License.values)}",
+            code="license.invalid",
+            fields={"license": "unknown"},
+        )
+    if visibility:
+        _checked_visibility(visibility)
+
+
+def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersion:
+    rows = VectorVersion.objects.filter(vector__owner=owner, vector__name=name)
+    rows = rows.filter(pk=draft_id) if draft_id else rows.filter(state=VersionState.EXTRACTED)
+    row = rows.select_related("vector__owner", "artifact").order_by("-created_at").first()
+    if row is None:
+        raise NotFoundError(
+            f"you have no extracted, unpublished version of {name!r}; start an extraction first",
+            code="version.not_found",
+        )
+    return row
+
+
+def _released_version(*, owner: User, name: str, version: str) -> VectorVersion:
+    row = (
+        VectorVersion.objects.filter(vector__owner=owner, vector__name=name, version=version, state__in=RELEASED)
+        .select_related("vector__owner", "artifact")
+        .first()
+    )
+    if row is None:
+        raise NotFoundError(f"you have published no version {version} of {name!r}", code="version.not_found")
+    return row
+
+
+def _checked_visibility(visibility: str) -> str:
+    if visibility not in Visibility.values:
+        raise InvalidError(
+            f"visibility {visibility!r} is not known; choose private or public", code="visibility.invalid"
+        )
+    return visibility
+
+
+def _latest_refresh(vector: Vector) -> None:
+    """Point `latest` at the highest published version; the caller holds the vector's lock."""
+    published = vector.versions.filter(state=VersionState.PUBLISHED)
+    vector.latest = max(published, key=lambda row: version_key(row.version or "0.0.0"), default=None)
+    vector.save(update_fields=["latest", "visibility"])

@@ -1,0 +1,43 @@
+"""The life of a vector version. Published and yanked are for good: there is no way back to a draft."""
+
+from django.db import models
+
+
+class VersionState(models.TextChoices):
+    """A draft waits for its run; an extracted version has an artifact and a report; a published one has a name."""
+
+    DRAFT = "draft"
+    FAILED = "failed"
+    EXTRACTED = "extracted"
+    PUBLISHED = "published"
+    YANKED = "yanked"
+
+
+TRANSITIONS: dict[str, frozenset[str]] = {
+    VersionState.DRAFT: frozenset({VersionState.EXTRACTED, VersionState.FAILED}),
+    VersionState.EXTRACTED: frozenset({VersionState.PUBLISHED}),
+    VersionState.PUBLISHED: frozenset({VersionState.YANKED}),
+    VersionState.YANKED: frozenset({VersionState.PUBLISHED}),
+}
+RELEASED = (VersionState.PUBLISHED, VersionState.YANKED)
+EDGES = [(start, end) for start, ends in TRANSITIONS.items() for end in sorted(ends)]
+
+
+class Verdict(models.TextChoices):
+    """What a report says over all; the order is from best to worst."""
+
+    PASS = "pass"  # noqa: S105  a verdict, not a password
+    WARN = "warn"
+    INSUFFICIENT = "insufficient"
+    FAIL = "fail"
+
+
+class License(models.TextChoices):
+    """Licences that a publisher may choose, by SPDX identifier."""
+
+    CC_BY_4 = "CC-BY-4.0", "Creative Commons Attribution 4.0"
+    CC0_1 = "CC0-1.0", "Creative Commons Zero 1.0 (public domain)"
+    CC_BY_SA_4 = "CC-BY-SA-4.0", "Creative Commons Attribution ShareAlike 4.0"
+    CC_BY_NC_4 = "CC-BY-NC-4.0", "Creative Commons Attribution NonCommercial 4.0"
+    APACHE_2 = "Apache-2.0", "Apache License 2.0"
+    MIT = "MIT", "MIT License"
