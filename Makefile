@@ -1,0 +1,120 @@
+# Bearing's commands; `make` alone lists them. Everything lands in .venv and .bearing, both ignored by git.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+PORT ?=
+ONCE ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+EMBEDDED := $(BIN)/python -m registry.embedded
+# A step is done when its stamp carries the checksum of what it was made from.
+RUNTIME := $(VENV)/.runtime-$(shell cat requirements.txt constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+TOOLS := $(VENV)/.tools-$(shell cat requirements.txt requirements-dev.txt constraints.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: help
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: install
+install: $(RUNTIME) $(TOOLS)  ## set up .venv with everything, the `bearing` command in it
+
+.PHONY: demo
+demo: $(RUNTIME)  ## the main job, as a user does it, then serve; ONCE=1 ends instead and writes demo-result.json
+	@$(EMBEDDED) demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
+.PHONY: serve
+serve: $(RUNTIME)  ## web and one worker on the data of `make demo`; PORT=8000
+	@$(EMBEDDED) serve $(if $(PORT),--port $(PORT))
+
+.PHONY: test
+test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/runs -k lease" runs some
+	@$(BIN)/python tests/chromium.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: lint types contracts service-check openapi-check deploy-check  ## lint, types, contracts, migrations, settings, OpenAPI, containers
+
+.PHONY: lint
+lint: $(TOOLS)
+	@echo "lint: ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+.PHONY: types
+types: $(TOOLS)
+	@echo "types: mypy"
+	@$(BIN)/mypy
+
+.PHONY: contracts
+contracts: $(TOOLS)
+	@echo "contracts: import-linter"
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: service-check
+service-check: $(TOOLS)
+	@echo "service: migrations and production settings"
+	@$(EMBEDDED) run -- $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(EMBEDDED) run --production -- $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: openapi-check
+openapi-check: $(TOOLS)
+	@echo "openapi: docs/openapi.json in step"
+	@$(EMBEDDED) run -- $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file $(VENV)/openapi.json
+	@cmp -s $(VENV)/openapi.json docs/openapi.json || { echo "docs/openapi.json is behind the code; run: make openapi" >&2; exit 1; }
+
+.PHONY: deploy-check
+deploy-check: $(TOOLS)
+	@echo "deploy: compose schema and Dockerfile"
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/hadolint Dockerfile
+
+.PHONY: openapi
+openapi: $(TOOLS)  ## write docs/openapi.json from the code
+	@$(EMBEDDED) run -- $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi.json
+
+.PHONY: format
+format: $(TOOLS)  ## let ruff lay the code out
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: demo-model
+demo-model: $(RUNTIME)  ## train the demo language model again from its seed; prints its quality beside the shipped one's
+	@$(BIN)/python -m steering_core.demo
+
+.PHONY: clean
+clean:  ## stop the embedded servers; delete their data, the virtual environment and caches
+	@if [ -x $(BIN)/python ]; then $(EMBEDDED) erase; fi
+	@rm -rf $(VENV) .bearing staticfiles build bearing.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up steps, skipped when done ---
+
+$(BIN)/python:
+	@python=; \
+	for candidate in python3.11 python3.12 python3.13 python3 python; do \
+	  if $$candidate -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Bearing needs Python 3.11 or newer with the venv module, and found none on PATH." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3 python3-venv. Elsewhere: https://www.python.org/downloads/" >&2; \
+	  exit 1; \
+	fi; \
+	echo "set-up: virtual environment in $(VENV), from $$($$python --version)"; \
+	$$python -m venv $(VENV)
+
+$(RUNTIME): | $(BIN)/python
+	@echo "set-up: packages of requirements.txt (some minutes the first time)"
+	@$(PIP) install -r requirements.txt setuptools -c constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.runtime-*
+	@touch $@
+
+$(TOOLS): | $(RUNTIME)
+	@echo "set-up: packages of requirements-dev.txt"
+	@$(PIP) install -r requirements-dev.txt -c constraints.txt
+	@rm -f $(VENV)/.tools-*
+	@touch $@

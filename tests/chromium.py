@@ -1,0 +1,62 @@
+"""A Chromium for the browser tests: an installed one, else Playwright's, else Debian's. `make test` calls it first.
+
+Run as a program it makes sure that there is one; `find_chromium` only looks.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What a headless Chromium needs in a container, and what keeps it from calling home.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+def find_chromium() -> Path | None:
+    """The executable, or None: `BEARING_CHROMIUM`, an installed browser, Playwright's download."""
+    named = os.environ.get("BEARING_CHROMIUM")
+    installed = named or next(filter(None, map(shutil.which, NAMES)), None)
+    found = Path(installed or playwright_chromium())
+    return found if found.exists() else None
+
+
+def playwright_chromium() -> str:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        return playwright.chromium.executable_path
+
+
+def install_chromium() -> None:
+    """Playwright's own download; as root on Debian the distribution's package when that is blocked."""
+    print("set-up: Chromium for the browser tests", flush=True)
+    done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, timeout=600)
+    if done.returncode == 0 or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], check=False, timeout=300, env=environment)
+    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, timeout=900, env=environment)
+
+
+def main() -> int:
+    if find_chromium() is None:
+        install_chromium()
+    if find_chromium() is None:
+        print("no Chromium for the browser tests; install one, or name it in BEARING_CHROMIUM", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

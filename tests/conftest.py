@@ -1,0 +1,106 @@
+"""Every test of the service runs against a real PostgreSQL 18, a real Valkey 9 and, where asked, a real S3 server.
+
+They start before Django reads its settings and end with the test session. Tests of `steering_core` alone
+start none of this.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from registry.embedded.process import end, spawn, wait_until
+from registry.embedded.servers import embedded_servers
+from registry.embedded.valkey import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+# Tests that need no Django: the library's, and those that start servers of their own.
+WITHOUT_DJANGO = tuple(ROOT / "tests" / name for name in ("steering_core", "embedded"))
+SESSION = ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.help or config.option.collectonly or needs_no_django(config):
+        return
+    import django
+
+    data = Path(tempfile.mkdtemp(prefix="bearing-test-"))
+    SESSION.callback(shutil.rmtree, data, ignore_errors=True)
+    servers = SESSION.enter_context(embedded_servers(data, persistent=False))
+    os.environ.update(
+        DATABASE_URL=servers.database_url,
+        REDIS_URL=servers.redis_url,
+        BLOB_STORE_PATH=str(data / "blobs"),
+        SECRET_KEY="only-for-tests",
+        DJANGO_SETTINGS_MODULE="registry.settings.test",
+    )
+    django.setup()
+
+
+def pytest_unconfigure() -> None:
+    SESSION.close()
+
+
+def needs_no_django(config: pytest.Config) -> bool:
+    """Whether every path on the command line lies in a folder of `WITHOUT_DJANGO`."""
+    paths = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    return bool(paths) and all(any(map(path.is_relative_to, WITHOUT_DJANGO)) for path in paths)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """GPU tests say why they do not run."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked or has_gpu():
+        return
+    for item in marked:
+        item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+def has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def database_url() -> str:
+    """The embedded PostgreSQL; Django's own test database stands beside the one that this names."""
+    return os.environ["DATABASE_URL"]
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """The embedded Valkey."""
+    return os.environ["REDIS_URL"]
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint URL of a moto S3 server in a process of its own; any credentials are taken."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("moto") / "moto.log"
+    process = spawn([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        if not wait_until(lambda: answers(url, process), timeout_seconds=60, pause_seconds=0.1):
+            raise RuntimeError(f"moto did not start: {log.read_text()}")
+        yield url
+    finally:
+        end(process, grace_seconds=2)
+
+
+def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the server at {url} ended with status {process.returncode}")
+    try:
+        return httpx.get(url, timeout=2).status_code < 500
+    except httpx.TransportError:
+        return False
