@@ -91,7 +91,9 @@ class SteeringVector:
     def __mul__(self, factor: float) -> "SteeringVector":
         """Every direction times `factor`. The window is in strengths, so only the sign of the factor moves it."""
         if not math.isfinite(factor):
-            raise FormatError(f"cannot multiply a vector by {factor}; expected a finite number", code="format.not_finite")
+            raise FormatError(
+                f"cannot multiply a vector by {factor}; expected a finite number", code="format.not_finite"
+            )
         scaled = {key: _scaled(direction, factor) for key, direction in self.directions.items()}
         window = self.window if factor > 0 else None
         if factor < 0 and self.window is not None:
@@ -139,15 +141,19 @@ def _checked(key: str, direction: Direction, model: ModelIdentity) -> Direction:
     _, block = parse_site_key(key)
     if block >= model.n_layers:
         raise FormatError(
-            f"{key} is past the last block; the model has {model.n_layers}, counted from 0", code="format.block"
+            f"{key} is past the last block; the model has {model.n_layers}, counted from 0",
+            code="format.block",
         )
     copied = np.array(direction, dtype=np.float32)
     if copied.shape != (model.d_model,):
         raise FormatError(
-            f"{key} has shape {list(copied.shape)}; the model's d_model is {model.d_model}", code="format.dimension"
+            f"{key} has shape {list(copied.shape)}; the model's d_model is {model.d_model}",
+            code="format.dimension",
         )
     if not np.isfinite(copied).all():
-        raise FormatError(f"{key} holds NaN or infinity; every value must be finite", code="format.not_finite")
+        raise FormatError(
+            f"{key} holds NaN or infinity; every value must be finite", code="format.not_finite"
+        )
     copied.flags.writeable = False
     return copied
 
@@ -167,13 +173,20 @@ def _check_scale(
         )
     for key, norm in residual_norms.items():
         if not (math.isfinite(norm) and norm > 0):
-            raise FormatError(f"the residual norm at {key} is {norm}; expected above 0", code="format.residual_norm")
+            raise FormatError(
+                f"the residual norm at {key} is {norm}; expected above 0", code="format.residual_norm"
+            )
     if operation not in OPERATIONS:
         raise FormatError(
-            f"operation {operation!r} is not known; choose one of {', '.join(OPERATIONS)}", code="format.operation"
+            f"operation {operation!r} is not known; choose one of {', '.join(OPERATIONS)}",
+            code="format.operation",
         )
-    if window is not None and not (math.isfinite(window[0]) and math.isfinite(window[1]) and window[0] < window[1]):
-        raise FormatError(f"window {window} is not an interval of strengths, lowest first", code="format.window")
+    if window is not None and not (
+        math.isfinite(window[0]) and math.isfinite(window[1]) and window[0] < window[1]
+    ):
+        raise FormatError(
+            f"window {window} is not an interval of strengths, lowest first", code="format.window"
+        )
 
 
 def _scaled(direction: Direction, factor: float) -> Direction:
