@@ -10,6 +10,13 @@ from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
 
+# Compares whole rows, so that a column added later is frozen without anybody having to remember it.
+FROZEN_COLUMNS_CHANGE = """
+    OLD.state IN ('published', 'yanked')
+    AND (to_jsonb(NEW) - ARRAY['state', 'yanked_at', 'yank_reason'])
+        IS DISTINCT FROM (to_jsonb(OLD) - ARRAY['state', 'yanked_at', 'yank_reason'])
+"""
+
 
 class BaseModelRevision(UUIDModel):
     """Weights, config, tokenizer and chat template, named by one digest. Registered by staff."""
@@ -91,8 +98,7 @@ class VectorVersion(UUIDModel):
             pgtrigger.Protect(
                 name="released_version_is_frozen",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__state__in=RELEASED)
-                & pgtrigger.AnyChange(exclude=["state", "yanked_at", "yank_reason"]),
+                condition=pgtrigger.Condition(FROZEN_COLUMNS_CHANGE),
             ),
             pgtrigger.Protect(
                 name="released_version_is_kept",

@@ -169,9 +169,9 @@ SPECTACULAR_SETTINGS = {
 RUN_LEASE_SECONDS = env.seconds("RUN_LEASE_SECONDS", 60)
 RUN_SWEEP_SECONDS = env.seconds("RUN_SWEEP_SECONDS", 10)
 RUN_RING_SECONDS = env.seconds("RUN_RING_SECONDS", 30)
+RUN_RETRY_SECONDS = env.seconds("RUN_RETRY_SECONDS", 10)
 RUN_TIME_LIMIT_SECONDS = env.seconds("RUN_TIME_LIMIT_SECONDS", 3600)
 RUN_MAX_ATTEMPTS = 3
-RUN_MAX_RUNNING_PER_USER = 2
 RUN_MAX_QUEUED_PER_USER = 20
 # A folder of marker files that make a worker die at a named point; the fault tests use it. Empty: never.
 FAULTS_PATH = env.optional("BEARING_FAULTS_PATH", "")

@@ -1,0 +1,10 @@
+"""App config."""
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    """The REST interface."""
+
+    name = "registry.api"
+    label = "api"

@@ -1,0 +1,16 @@
+"""Staff pages: runs can be looked at; their state belongs to the services."""
+
+from django.contrib import admin
+
+from registry.runs.models import Run
+
+
+@admin.register(Run)
+class RunAdmin(admin.ModelAdmin):
+    """Runs with their state, attempts and lease."""
+
+    list_display = ["id", "kind", "owner", "state", "attempt", "lease_until", "error_code", "created_at"]
+    list_filter = ["state", "kind", "error_class"]
+
+    def has_change_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
+        return False

@@ -1,0 +1,34 @@
+"""What passes between the service and a worker: frozen, and without a model in it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from steering_core.spec import ExtractionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RunClaim:
+    """The right to work on a run until the lease lapses. `lease_token` must be shown with every write."""
+
+    run_id: str
+    lease_token: int
+    attempt: int
+    lease_seconds: float
+    time_limit_seconds: float
+    spec: ExtractionSpec
+    dataset_sha256: str
+    model_name: str
+    model_path: str
+    model_hash: str
+    scorer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactResult:
+    """What an extraction ends in: the native file's bytes and its report."""
+
+    artifact: bytes
+    report: dict[str, Any]
+
+
+Heartbeat = Literal["ok", "cancel", "timed_out", "lost"]

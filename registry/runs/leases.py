@@ -1,0 +1,162 @@
+"""What a worker may do with a run: claim, heartbeat, report progress, complete, fail.
+
+Every write shows the lease token. The token grows with each claim, so a worker that was frozen and woke up after
+another took over finds that its writes match no row. All times are the database's own.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from registry.catalog.publishing import artifact_manifest
+from registry.catalog.services import artifact_attach, version_freeze
+from registry.core.errors import ConflictError
+from registry.core.faults import fault_point
+from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim
+from registry.runs.models import Run
+from registry.runs.services import event_add, run_end
+from registry.runs.states import ErrorClass, RunState
+from registry.storage.services import blob_put
+from steering_core.spec import ExtractionSpec
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
+
+
+def run_claim(*, run_id: str) -> RunClaim | None:
+    """Take a waiting run, or one whose lease has lapsed. None when there is nothing to take: drop the message."""
+    now = Now()
+    free = Q(state=RunState.QUEUED) & (Q(not_before__isnull=True) | Q(not_before__lte=now))
+    lapsed = Q(state=RunState.RUNNING, lease_until__lt=now)
+    with transaction.atomic():
+        taken = Run.objects.filter(free | lapsed, pk=run_id, attempt__lt=settings.RUN_MAX_ATTEMPTS).update(
+            state=RunState.RUNNING,
+            attempt=F("attempt") + 1,
+            lease_token=F("lease_token") + 1,
+            lease_until=now + timedelta(seconds=settings.RUN_LEASE_SECONDS),
+            deadline_at=now + timedelta(seconds=settings.RUN_TIME_LIMIT_SECONDS),
+            heartbeat_at=now,
+            started_at=now,
+            stage="claimed",
+            progress=0.0,
+        )
+        if not taken:
+            return None
+        run = Run.objects.select_related("vector_version__base_model", "vector_version__dataset_version").get(pk=run_id)
+        event_add(run, "claimed", f"a worker took the run, attempt {run.attempt}")
+    version, model = run.vector_version, run.vector_version.base_model
+    return RunClaim(
+        run_id=str(run.pk),
+        lease_token=run.lease_token,
+        attempt=run.attempt,
+        lease_seconds=settings.RUN_LEASE_SECONDS,
+        time_limit_seconds=settings.RUN_TIME_LIMIT_SECONDS,
+        spec=ExtractionSpec(**version.spec),
+        dataset_sha256=version.dataset_version.blob_id,
+        model_name=model.name,
+        model_path=model.path,
+        model_hash=model.model_hash,
+        scorer=model.scorer,
+    )
+
+
+def run_heartbeat(*, run_id: str, lease_token: int) -> Heartbeat:
+    """Extend the lease. Anything but `ok` means: stop working on this run."""
+    mine = Run.objects.filter(pk=run_id, lease_token=lease_token, state=RunState.RUNNING)
+    if not mine.filter(deadline_at__gt=Now()).update(
+        lease_until=Now() + timedelta(seconds=settings.RUN_LEASE_SECONDS), heartbeat_at=Now()
+    ):
+        return "timed_out" if mine.exists() else "lost"
+    return "cancel" if mine.filter(cancel_requested=True).exists() else "ok"
+
+
+def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, message: str) -> bool:
+    """Record how far a run is; False when the lease is no longer the caller's."""
+    with transaction.atomic():
+        run = _mine(run_id, lease_token)
+        if run is None:
+            return False
+        run.stage, run.progress = stage[:40], min(max(progress, 0.0), 1.0)
+        run.save(update_fields=["stage", "progress"])
+        event_add(run, stage, message)
+    return True
+
+
+def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bool:
+    """Store the artifact, then, in one transaction, attach it, publish it if that was asked for, and end the run.
+
+    Returns:
+        False when the lease was lost: the result is dropped, and whoever holds the lease now will bring the same.
+    Raises:
+        BlobStoreError, BlobCorruptError: the store is out of reach or changes bytes.
+        InvalidError: the artifact breaks docs/format.md.
+    """
+    blob = blob_put(data=result.artifact, media_type=MEDIA_TYPE)
+    fault_point("after_blob", run_id)
+    manifest = artifact_manifest(sha256=blob.sha256)
+    with transaction.atomic():
+        run = _mine(run_id, lease_token)
+        if run is None:
+            return False
+        version = run.vector_version
+        artifact_attach(version=version, artifact=blob, manifest=manifest, report=result.report)
+        _publish_as_wished(run)
+        run.state, run.stage, run.progress = RunState.SUCCEEDED, "done", 1.0
+        run.lease_until = None
+        run.finished_at = Now()
+        run.save()
+        event_add(run, "done", f"done: verdict {version.verdict}")
+        fault_point("inside_commit", run_id)
+    logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
+    return True
+
+
+def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: str, message: str) -> bool:
+    """End an attempt that went wrong: platform errors queue the run again while attempts are left, others end it.
+
+    Returns:
+        False when the lease was lost.
+    """
+    with transaction.atomic():
+        run = _mine(run_id, lease_token)
+        if run is None:
+            return False
+        if error_class == ErrorClass.PLATFORM and run.attempt < settings.RUN_MAX_ATTEMPTS:
+            pause_seconds = settings.RUN_RETRY_SECONDS * 2 ** (run.attempt - 1)
+            run.state, run.stage, run.lease_until = RunState.QUEUED, "queued", None
+            run.not_before = Now() + timedelta(seconds=pause_seconds)
+            run.notified_at = None
+            run.save()
+            event_add(run, "queued", f"something on our side failed; trying again in {pause_seconds:.0f} s")
+            return True
+        states = {ErrorClass.CANCELLED: RunState.CANCELLED, ErrorClass.TIMED_OUT: RunState.TIMED_OUT}
+        run_end(run, states.get(error_class, RunState.FAILED), error_class, code, message)
+    return True
+
+
+def _publish_as_wished(run: Run) -> None:
+    """Publish within the run's last transaction; a version name taken meanwhile costs the name, not the work."""
+    wish = run.publish_as
+    if not wish:
+        return
+    try:
+        version_freeze(
+            version=run.vector_version, name=wish["version"], license=wish["license"], visibility=wish["visibility"]
+        )
+    except ConflictError as error:
+        event_add(run, "publish", f"extracted but not published: {error.message}")
+
+
+def _mine(run_id: str, lease_token: int) -> Run | None:
+    """The run, locked, if this token still holds it."""
+    return (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("vector_version__vector__owner", "vector_version__artifact")
+        .filter(pk=run_id, lease_token=lease_token, state=RunState.RUNNING)
+        .first()
+    )

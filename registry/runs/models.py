@@ -1,0 +1,72 @@
+"""Runs and their append-only event log."""
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+
+from registry.catalog.models import VectorVersion
+from registry.core.models import UUIDModel
+from registry.runs.states import ACTIVE, ErrorClass, RunState
+
+
+class Run(UUIDModel):
+    """Work that takes time. The lease columns say which attempt may write; see `services`."""
+
+    class Kind(models.TextChoices):
+        EXTRACT = "extract"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
+    vector_version = models.OneToOneField(VectorVersion, on_delete=models.PROTECT, related_name="run")
+    # What to do once the run succeeds: {} or {"version", "license", "visibility"}.
+    publish_as = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  NULL is "none given"
+    request_digest = models.CharField(max_length=71)
+
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
+    stage = models.CharField(max_length=40, blank=True)
+    progress = models.FloatField(default=0.0)
+    error_class = models.CharField(max_length=10, choices=ErrorClass.choices, blank=True)
+    error_code = models.CharField(max_length=80, blank=True)
+    error_message = models.TextField(blank=True)
+    cancel_requested = models.BooleanField(default=False)
+
+    attempt = models.PositiveIntegerField(default=0)
+    lease_token = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    notified_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="run_idempotency_key_is_used_once"),
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], name="run_active", condition=models.Q(state__in=ACTIVE)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class RunEvent(models.Model):
+    """One line of a run's log, numbered by its id; never changed."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(auto_now_add=True)
+    attempt = models.PositiveIntegerField()
+    stage = models.CharField(max_length=40)
+    progress = models.FloatField()
+    message = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["id"]
+        triggers = [pgtrigger.Protect(name="run_event_is_appended_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.message

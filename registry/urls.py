@@ -1,0 +1,14 @@
+"""The URL map: /api/v1 to `api`, everything else to `web`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from registry.web.views.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("registry.api.v1.urls")),
+    path("", include("registry.web.urls")),
+]

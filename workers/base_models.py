@@ -1,0 +1,37 @@
+"""Base models of this worker process: loaded once, verified against their model hash, kept."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from steering_core.demo.scoring import choose_scorer
+from steering_core.evaluation.scorer import TraitScorer
+from steering_core.models.load import LanguageModel, load_model
+from steering_core.pairs.pair import ContrastivePair
+from workers.devices import best_device
+
+# Two: a worker that serves one queue seldom needs more, and a large model leaves no room for a third.
+MODELS_KEPT = 2
+
+_SCORERS: dict[str, Callable[[Sequence[ContrastivePair]], TraitScorer | None]] = {"demo": choose_scorer}
+
+
+@lru_cache(maxsize=MODELS_KEPT)
+def load(path: str, model_hash: str, name: str) -> LanguageModel:
+    """The model at a path, refused when its content is not what was registered.
+
+    Raises:
+        ModelError: the folder is gone, changed or unsafe.
+    """
+    if torch.get_num_threads() > 1 and best_device() == "cpu":
+        # Several threads on a busy small machine are slower than one: they wait for each other at every layer.
+        torch.set_num_threads(1)
+    return load_model(Path(path), device=best_device(), expected_hash=model_hash, name=name)
+
+
+def scorer_for(name: str, pairs: Sequence[ContrastivePair]) -> TraitScorer | None:
+    """The exact scorer for the trait of these pairs, where the base model has one."""
+    choose = _SCORERS.get(name)
+    return choose(pairs) if choose else None
