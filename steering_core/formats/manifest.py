@@ -1,0 +1,181 @@
+"""The manifest of a vector file: everything but the numbers, as canonical JSON. `bearing` puts it in the header."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steering_core.errors import FormatError
+from steering_core.formats.header import MAX_DIMENSION
+from steering_core.spec import ModelIdentity, Provenance, canonical_json, parse_json
+from steering_core.vector import SteeringVector
+
+FORMAT_VERSION = 1
+MAX_LAYERS = 1024
+MAX_TEXT = 200
+MAX_RESIDUAL_NORM = 1e9
+
+_WORD = re.compile(r"[a-z0-9_]{1,64}")
+_CLASS_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The validated fields of a manifest; `tensor_digest` is what the tensors must hash to."""
+
+    model: ModelIdentity
+    residual_norms: dict[str, float]
+    operation: str
+    window: tuple[float, float] | None
+    provenance: Provenance
+    tensor_digest: str
+
+
+def manifest_from_vector(vector: SteeringVector) -> dict[str, Any]:
+    """The manifest as JSON fields, version 1."""
+    model, provenance = vector.model, vector.provenance
+    return {
+        "format_version": FORMAT_VERSION,
+        "model": {
+            "name": model.name,
+            "model_hash": model.model_hash,
+            "architecture": model.architecture,
+            "n_layers": model.n_layers,
+            "d_model": model.d_model,
+        },
+        "directions": {key: {"residual_norm": norm} for key, norm in vector.residual_norms.items()},
+        "operation": vector.operation,
+        "window": None if vector.window is None else list(vector.window),
+        "provenance": {
+            "method": provenance.method,
+            "pooling": provenance.pooling,
+            "dataset_digest": provenance.dataset_digest,
+            "spec_digest": provenance.spec_digest,
+            "software": provenance.software,
+        },
+        "tensor_digest": vector.tensor_digest,
+    }
+
+
+def encode_manifest(vector: SteeringVector) -> str:
+    """The one text of a vector's manifest.
+
+    Raises:
+        FormatError: a text holds what JSON cannot say.
+    """
+    return canonical_json(manifest_from_vector(vector)).decode("utf-8")
+
+
+def read_manifest(text: str) -> Manifest:
+    """The manifest, if every field is there, none is unknown, and each has its type and range.
+
+    Raises:
+        FormatError: `format.version` for another version, else what is wrong with which field.
+    """
+    fields = parse_json(text)
+    _check_version(fields)
+    _check_fields("the manifest", fields, _MANIFEST)
+    _check_fields("model", fields["model"], _MODEL)
+    _check_fields("provenance", fields["provenance"], _PROVENANCE)
+    for key, direction in fields["directions"].items():
+        _check_fields(f"directions of {key[:40]!a}", direction, _DIRECTION)
+    window = fields["window"]
+    return Manifest(
+        model=ModelIdentity(**fields["model"]),
+        residual_norms={key: direction["residual_norm"] for key, direction in fields["directions"].items()},
+        operation=fields["operation"],
+        window=None if window is None else (window[0], window[1]),
+        provenance=Provenance(**fields["provenance"]),
+        tensor_digest=fields["tensor_digest"],
+    )
+
+
+def _check_version(fields: object) -> None:
+    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise FormatError(
+            f"the manifest has format version {str(version)[:16]}; version {FORMAT_VERSION} is read here. "
+            "If the file is newer, update this program",
+            code="format.version",
+        )
+
+
+def _check_fields(where: str, value: object, checks: Mapping[str, tuple[str, Check]]) -> None:
+    if not isinstance(value, dict) or value.keys() != checks.keys():
+        raise FormatError(
+            f"{where} must have exactly the fields {', '.join(checks)}",
+            code="format.manifest_fields",
+        )
+    for field, (expected, fits) in checks.items():
+        if not fits(value[field]):
+            raise FormatError(
+                f"{field} in {where} is {str(value[field])[:60]!a}; expected {expected}",
+                code="format.manifest_value",
+            )
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+
+
+def _matches(pattern: re.Pattern[str]) -> Check:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _digest_or_empty(value: Any) -> bool:
+    return value == "" or _matches(_DIGEST)(value)
+
+
+def _integer(most: int) -> Check:
+    return lambda value: type(value) is int and 1 <= value <= most
+
+
+def _window(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) == 2 and all(type(edge) is float for edge in value)
+
+
+def _positive(value: Any) -> bool:
+    return type(value) is float and math.isfinite(value) and 0 < value <= MAX_RESIDUAL_NORM
+
+
+_PRINTABLE = f"a printable text of at most {MAX_TEXT} characters"
+_OBJECT: tuple[str, Check] = ("an object", lambda value: isinstance(value, dict))
+_SHA256 = ("sha256: and 64 hex digits", _matches(_DIGEST))
+_SHA256_OR_EMPTY = ("sha256: and 64 hex digits, or nothing", _digest_or_empty)
+_NAME = ("1 to 64 of a-z 0-9 _", _matches(_WORD))
+
+_MANIFEST: dict[str, tuple[str, Check]] = {
+    "format_version": (str(FORMAT_VERSION), lambda value: value == FORMAT_VERSION),
+    "model": _OBJECT,
+    "directions": _OBJECT,
+    "operation": _NAME,
+    "window": ("null or two decimal numbers", _window),
+    "provenance": _OBJECT,
+    "tensor_digest": _SHA256,
+}
+_MODEL: dict[str, tuple[str, Check]] = {
+    "name": (_PRINTABLE, lambda value: _text(value) and value != ""),
+    "model_hash": _SHA256,
+    "architecture": ("a class name of at most 100 characters", _matches(_CLASS_NAME)),
+    "n_layers": (f"an integer from 1 to {MAX_LAYERS}", _integer(MAX_LAYERS)),
+    "d_model": (f"an integer from 1 to {MAX_DIMENSION}", _integer(MAX_DIMENSION)),
+}
+_DIRECTION: dict[str, tuple[str, Check]] = {
+    "residual_norm": (
+        f"a decimal number above 0, at most {MAX_RESIDUAL_NORM:g}",
+        _positive,
+    ),
+}
+_PROVENANCE: dict[str, tuple[str, Check]] = {
+    "method": _NAME,
+    "pooling": _NAME,
+    "dataset_digest": _SHA256_OR_EMPTY,
+    "spec_digest": _SHA256_OR_EMPTY,
+    "software": (_PRINTABLE, _text),
+}
