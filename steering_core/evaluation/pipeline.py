@@ -1,0 +1,290 @@
+"""From pairs to a measured steering vector: extract, choose the block, measure once on the test split,
+report.
+
+`extract_and_evaluate` is the way in; each step is a file beside this one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from steering_core.errors import ExtractionError, ModelMismatchError
+from steering_core.evaluation import dose, metrics, selection
+from steering_core.evaluation.metrics import Metric, Resampling
+from steering_core.evaluation.propensity import propensities
+from steering_core.evaluation.report import Measured, build_report
+from steering_core.evaluation.scorer import TraitScorer
+from steering_core.extraction.extract import EncodedSplits, Extracted, encode_splits, extract
+from steering_core.models.load import LanguageModel
+from steering_core.pairs.pair import ContrastivePair
+from steering_core.pairs.splits import Splits
+from steering_core.pairs.usable import group_name
+from steering_core.spec import ExtractionSpec, Provenance, parse_site_key, seed_from, site_key
+from steering_core.vector import SteeringVector
+
+Progress = Callable[[str, float, str], None]
+
+# Stage -> where it ends, as a fraction of the whole.
+_ENDS = {"extract": 0.1, "select": 0.2, "steerability": 0.35, "dose_response": 0.97, "report": 1.0}
+_STARTS = dict(zip(_ENDS, [0.0, *_ENDS.values()], strict=False))
+_MESSAGES = {
+    "extract": "Reading activations at every block",
+    "select": "Choosing the block on the select split",
+    "steerability": "Measuring log-probabilities on the test split",
+    "dose_response": "Measuring the response to each strength, beside random vectors",
+    "report": "Writing the report",
+}
+MAX_SEPARATION_PAIRS = 2000
+_PAIRS_PER_PROMPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run gives: the vector with its window, and the report as JSON."""
+
+    vector: SteeringVector
+    report: dict[str, Any]
+
+
+def extract_and_evaluate(
+    lm: LanguageModel,
+    pairs: Sequence[ContrastivePair],
+    splits: Splits,
+    spec: ExtractionSpec,
+    *,
+    scorer: TraitScorer | None,
+    progress: Progress,
+) -> Outcome:
+    """Extract a steering vector from the train pairs, choose its block on select, measure it once on test.
+
+    The same spec, pairs and machine give the same vector and, but for its duration, the same report.
+
+    Args:
+        scorer: how to score generated replies; None measures the log-probabilities of the pairs' own answers.
+        progress: told (stage, fraction of the whole, message); what it raises passes through and ends the
+            run.
+
+    Raises:
+        ExtractionError: too few pairs fit the model, or the poles do not differ inside it.
+        ModelMismatchError: the spec names another model than the one that is loaded.
+    """
+    started = time.monotonic()
+    if lm.identity.model_hash != spec.model_hash:
+        raise ModelMismatchError(
+            f"the spec is for model {spec.model_hash}, but {lm.identity.name} is {lm.identity.model_hash}"
+        )
+    run = _Run(lm, pairs, spec, scorer, progress)
+    data = encode_splits(lm, pairs, splits)
+    found = extract(lm, data, spec, run.tell("extract"))
+    block, table = run.choose(data, found)
+    vector = run.vector(found, block)
+    measured = run.measure(data, found, vector, block, table)
+    progress("report", _STARTS["report"], _MESSAGES["report"])
+    report = build_report(lm, measured, run.resampling, time.monotonic() - started)
+    progress("report", 1.0, "Done")
+    return Outcome(measured.vector, report)
+
+
+class _Run:
+    """One run's fixed inputs and its steps."""
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        pairs: Sequence[ContrastivePair],
+        spec: ExtractionSpec,
+        scorer: TraitScorer | None,
+        progress: Progress,
+    ) -> None:
+        self._lm, self._pairs, self._spec, self._scorer, self._progress = lm, pairs, spec, scorer, progress
+        self._budget = spec.budget
+        self._seed = seed_from(spec.digest, "sampling")
+        self.resampling = Resampling(self._budget.bootstrap, seed_from(spec.digest, "bootstrap"))
+
+    def tell(self, stage: str) -> Callable[[float], None]:
+        """Progress within one stage, as progress of the whole."""
+        start, end = _STARTS[stage], _ENDS[stage]
+        return lambda fraction: self._progress(stage, start + (end - start) * fraction, _MESSAGES[stage])
+
+    def choose(self, data: EncodedSplits, found: Extracted) -> tuple[int, list[selection.BlockScore]]:
+        """The block, and the table it was chosen from."""
+        tell = self.tell("select")
+        tell(0.0)
+        blocks = selection.candidates(found)
+        if not blocks:
+            raise ExtractionError("the poles do not differ at any block", code="extraction.no_difference")
+        effects: selection.Effects = {}
+        if found.pooling != "prompt_last" and len(blocks) > 1:
+            if self._scorer is None:
+                encoded = [data.pairs[i] for i in self._shuffled(data.select)]
+                effects = selection.propensity_effects(self._lm, found, blocks, encoded, tell)
+            else:
+                effects = selection.generation_effects(
+                    self._lm,
+                    found,
+                    blocks,
+                    [prompt for prompt, _ in self._prompts(data.select)],
+                    self._scorer,
+                    max_new_tokens=self._budget.max_new_tokens,
+                    seed=self._seed,
+                    progress=tell,
+                )
+        return selection.choose_block(found, blocks, effects), selection.table(found, effects)
+
+    def vector(self, found: Extracted, block: int) -> SteeringVector:
+        """The direction of one block as a steering vector, without a window yet."""
+        key = site_key(self._spec.site, block)
+        return SteeringVector(
+            model=self._lm.identity,
+            directions={key: found.directions[block].astype(np.float32)},
+            residual_norms={key: float(found.residual_norms[block])},
+            provenance=Provenance(
+                method=self._spec.method,
+                pooling=found.pooling,
+                dataset_digest=self._spec.dataset_digest,
+                spec_digest=self._spec.digest,
+                software=f"torch {metadata.version('torch')}, transformers {metadata.version('transformers')}",
+            ),
+        )
+
+    def measure(
+        self,
+        data: EncodedSplits,
+        found: Extracted,
+        vector: SteeringVector,
+        block: int,
+        table: Sequence[selection.BlockScore],
+    ) -> Measured:
+        """Everything that touches the test split, once."""
+        key = site_key(self._spec.site, block)
+        lines = self._geometry(data, found, vector.ratio(key), block)
+        response: dose.Response | None = None
+        samples: list[dose.Sample] = []
+        if found.pooling == "prompt_last":
+            reason = "The pairs have no prompts, so replies cannot be compared."
+            lines += [Metric(name, "insufficient", reason) for name in metrics.ORDER[2:]]
+        else:
+            lines += self._steerability(data, vector, key)
+            given = dose.doses(
+                vector,
+                key,
+                self._budget.strengths,
+                self._budget.random_controls,
+                seed_from(self._spec.digest, "controls"),
+            )
+            response, samples = self._respond(data, given)
+        window = None
+        if response is not None:
+            window = metrics.find_window(response)
+            lines += [
+                metrics.effect(response, self.resampling),
+                metrics.coherence(response, window, self.resampling),
+            ]
+        elif found.pooling != "prompt_last":
+            lines += [
+                Metric(name, "insufficient", "No test items are left.") for name in ("effect", "coherence")
+            ]
+        return Measured(
+            spec=self._spec,
+            vector=replace(vector, window=window),
+            key=key,
+            counts=self._counts(data),
+            blocks=table,
+            metrics=lines,
+            response=response,
+            window=window,
+            samples=samples,
+            scorer=self._scorer if found.pooling != "prompt_last" else None,
+        )
+
+    def _geometry(self, data: EncodedSplits, found: Extracted, ratio: float, block: int) -> list[Metric]:
+        test, clusters = found.test, [self._cluster(i) for i in data.test]
+        if len(clusters) > MAX_SEPARATION_PAIRS:
+            clusters = clusters[:MAX_SEPARATION_PAIRS]
+            test = replace(
+                test, positive=test.positive[: len(clusters)], negative=test.negative[: len(clusters)]
+            )
+        rows = [data.pairs[i] for i in data.test[: len(clusters)]]
+        lengths = np.array(
+            [[len(row.positive), len(row.negative)] for row in rows], dtype=np.float64
+        ).reshape(-1, 2)
+        return [
+            metrics.separation(test, block, clusters, (lengths[:, 0], lengths[:, 1]), self.resampling),
+            metrics.shift(test, block, clusters, ratio, self.resampling),
+        ]
+
+    def _steerability(self, data: EncodedSplits, vector: SteeringVector, key: str) -> tuple[Metric, Metric]:
+        tell = self.tell("steerability")
+        tell(0.0)
+        items = self._shuffled(data.test)[: _PAIRS_PER_PROMPT * self._budget.n_prompts]
+        strengths = [s for s in self._budget.strengths if abs(s) <= dose.CONTROL_STRENGTH]
+        additions = np.stack([vector.addition(s, key) for s in strengths])
+        block = parse_site_key(key)[1]
+        measured = propensities(self._lm, [data.pairs[i] for i in items], block, additions, tell)
+        clusters = [self._cluster(i) for i in items]
+        return metrics.steerability(measured.preference, strengths, clusters, self.resampling)
+
+    def _respond(
+        self, data: EncodedSplits, given: dose.Doses
+    ) -> tuple[dose.Response | None, list[dose.Sample]]:
+        tell = self.tell("dose_response")
+        tell(0.0)
+        chosen = self._prompts(data.test)[: self._budget.n_prompts]
+        if not chosen:
+            return None, []
+        prompts, clusters = [prompt for prompt, _ in chosen], [cluster for _, cluster in chosen]
+        tokens = self._budget.max_new_tokens
+        if self._scorer is not None:
+            return dose.generated_response(
+                self._lm,
+                given,
+                prompts,
+                clusters,
+                self._scorer,
+                max_new_tokens=tokens,
+                seed=self._seed,
+                progress=tell,
+            )
+        items = self._shuffled(data.test)[: self._budget.n_prompts]
+        response = dose.propensity_response(
+            self._lm,
+            given,
+            [data.pairs[i] for i in items],
+            [self._cluster(i) for i in items],
+            lambda fraction: tell(0.8 * fraction),
+        )
+        samples = dose.samples_only(
+            self._lm,
+            given,
+            prompts,
+            max_new_tokens=tokens,
+            seed=self._seed,
+            progress=lambda fraction: tell(0.8 + 0.2 * fraction),
+        )
+        return response, samples
+
+    def _prompts(self, part: Sequence[int]) -> list[tuple[str, str]]:
+        """Different prompts of a split with their clusters, in the seeded order."""
+        seen = {self._pairs[i].prompt: self._cluster(i) for i in reversed(self._shuffled(part))}
+        return list(reversed(seen.items()))
+
+    def _shuffled(self, part: Sequence[int]) -> list[int]:
+        """The same order for the same spec; data sets often come sorted by topic."""
+        order = np.random.default_rng(self._seed).permutation(len(part))
+        return [part[i] for i in order]
+
+    def _cluster(self, index: int) -> str:
+        return group_name(self._pairs[index])
+
+    def _counts(self, data: EncodedSplits) -> dict[str, int]:
+        return {
+            "train": len(data.train),
+            "select": len(data.select),
+            "test": len(data.test),
+            "test_groups": len({self._cluster(i) for i in data.test}),
+            "left_out": data.left_out,
+        }

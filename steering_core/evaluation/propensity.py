@@ -1,0 +1,95 @@
+"""Teacher-forced log-probabilities of both answers under steering: judge-free, and the anchor of a report.
+
+`steerability` makes slopes of them; without a trait scorer `dose` uses them as the score.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from steering_core.extraction.activations import length_batches, padded
+from steering_core.injection.hooks import steer_rows
+from steering_core.models.load import LanguageModel
+from steering_core.models.tokens import EncodedPair
+
+Floats = npt.NDArray[np.float64]
+
+_TOKEN_BUDGET = 8192
+_LOGIT_BUDGET = 2**26
+
+
+@dataclass(frozen=True, slots=True)
+class Propensities:
+    """Mean log-probability per answer token, in nats: (n_pairs, n_additions) for each pole."""
+
+    positive: Floats
+    negative: Floats
+
+    @property
+    def preference(self) -> Floats:
+        """(n_pairs, n_additions), how much likelier the positive answer is, in nats per token."""
+        return self.positive - self.negative
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    ids: tuple[int, ...]
+    start: int
+    addition: int
+
+
+def propensities(
+    lm: LanguageModel,
+    pairs: Sequence[EncodedPair],
+    block: int,
+    additions: npt.NDArray[np.float32],
+    progress: Callable[[float], None] | None = None,
+) -> Propensities:
+    """Log-probabilities of both answers of each pair under each addition.
+
+    Additions act at every position, those of the prompt included, as `steer` does by default.
+
+    Args:
+        pairs: pairs with prompts.
+        additions: (n_additions, d_model), added to the output of `block`.
+    """
+    n_pairs, n_additions = len(pairs), len(additions)
+    rows = [
+        _Row(ids, pair.prompt_length, addition)
+        for pair in pairs
+        for ids in (pair.positive, pair.negative)
+        for addition in range(n_additions)
+    ]
+    scores = np.zeros(len(rows))
+    vectors = torch.from_numpy(additions)
+    budget = min(_TOKEN_BUDGET, max(1, _LOGIT_BUDGET // lm.vocab_size))
+    done = 0
+    for batch in length_batches([len(row.ids) for row in rows], budget):
+        chosen = [rows[i] for i in batch]
+        own = vectors[[row.addition for row in chosen]]
+        with torch.inference_mode(), steer_rows(lm.model, {("resid_post", block): own}):
+            scores[batch] = _mean_log_probabilities(lm, chosen).double().cpu().numpy()
+        done += len(batch)
+        if progress is not None:
+            progress(done / len(rows))
+    shaped = scores.reshape(n_pairs, 2, n_additions)
+    return Propensities(shaped[:, 0], shaped[:, 1])
+
+
+def _mean_log_probabilities(lm: LanguageModel, rows: Sequence[_Row]) -> Tensor:
+    ids = padded([row.ids for row in rows]).to(lm.device)
+    first = min(row.start for row in rows)
+    kept = ids.shape[1] - first + 1
+    logits = lm.model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits[:, :-1].float()
+    targets = ids[:, first:]
+    chosen = logits.gather(-1, targets[..., None])[..., 0] - torch.logsumexp(logits, dim=-1)
+    positions = torch.arange(first, ids.shape[1], device=lm.device)[None]
+    starts = torch.tensor([row.start for row in rows], device=lm.device)[:, None]
+    ends = torch.tensor([len(row.ids) for row in rows], device=lm.device)[:, None]
+    answer = (positions >= starts) & (positions < ends)
+    means: Tensor = (chosen * answer).sum(1) / answer.sum(1)
+    return means

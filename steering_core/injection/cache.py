@@ -1,0 +1,66 @@
+"""A key-value cache that grows by doubling instead of copying itself at every token.
+
+Only plain full-attention layers are replaced; sliding-window and other layers stay transformers' own. Used by
+`generate`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """Keys and values (batch, heads, tokens, d_head) as views of buffers with room to spare."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._room = room
+        self._length = 0
+        self._buffers: tuple[Tensor, Tensor] | None = None
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Append the new tokens and return all of them."""
+        end = self._length + key_states.shape[-2]
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        if self._buffers is None or end > self._buffers[0].shape[-2]:
+            self._grow(key_states, value_states, end)
+        keys, values = self._buffers  # type: ignore[misc]
+        keys[..., self._length : end, :] = key_states
+        values[..., self._length : end, :] = value_states
+        self._length = end
+        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep only these rows."""
+        if self._buffers is not None:
+            self._buffers = (self._buffers[0][indices], self._buffers[1][indices])
+            self.keys = self._buffers[0][..., : self._length, :]
+            self.values = self._buffers[1][..., : self._length, :]
+
+    def _grow(self, key_states: Tensor, value_states: Tensor, end: int) -> None:
+        room = max(self._room, 2 * end) if self._buffers is not None else max(self._room, end)
+        grown = tuple(t.new_empty((*t.shape[:-2], room, t.shape[-1])) for t in (key_states, value_states))
+        if self._buffers is not None:
+            for new, old in zip(grown, self._buffers, strict=True):
+                new[..., : self._length, :] = old[..., : self._length, :]
+        self._buffers = (grown[0], grown[1])
+
+
+def growing_cache(model: PreTrainedModel, room: int) -> DynamicCache:
+    """An empty cache for one batch, with room for `room` tokens before it grows."""
+    cache = DynamicCache(config=model.config)
+    cache.layers = [GrowingLayer(room) if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
+
+
+def keep_rows(cache: DynamicCache, rows: Tensor) -> None:
+    """Drop every row of the batch but these."""
+    with torch.inference_mode():
+        cache.batch_select_indices(rows)

@@ -1,0 +1,224 @@
+"""Batched sampling in which every row may be steered in its own way.
+
+Rows are never padded: a batch is prefilled up to its shortest prompt, and the longer prompts are fed on token
+by token while the shorter ones are already writing. So a reply does not depend on its neighbours, in any
+architecture.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from steering_core.errors import InjectionError
+from steering_core.injection.cache import growing_cache, keep_rows
+from steering_core.injection.hooks import Place, RowAdditions, steer_rows
+from steering_core.models.load import LanguageModel
+from steering_core.models.tokens import encode_prompt
+from steering_core.spec import digest, seed_from
+
+MAX_ROWS = 512
+MAX_LENGTH_SPREAD = 32
+_LOGITS_PER_STEP = 2**25
+_COMPACT_BELOW = 0.75
+_PROGRESS_EVERY = 8
+
+
+@dataclass(eq=False)
+class _Rows:
+    """The rows of a running batch; tensors are aligned and shrink together."""
+
+    index: Tensor  # which reply a row writes
+    prompt: Tensor  # which noise stream it draws from
+    ids: Tensor  # (batch, longest prompt), what is beyond a prompt's own length is unused
+    length: Tensor
+    live: Tensor
+
+    def keep(self, rows: Tensor) -> None:
+        for name in ("index", "prompt", "ids", "length", "live"):
+            setattr(self, name, getattr(self, name)[rows])
+
+
+@dataclass(eq=False)
+class _Noise:
+    """One stream of random numbers per prompt, the same whatever its rows are steered by."""
+
+    seeds: list[int]
+    vocab: int
+    generators: dict[int, torch.Generator] = field(default_factory=dict)
+
+    def draw(self, prompts: Tensor) -> Tensor:
+        """Gumbel noise (rows, vocab); rows of one prompt share theirs."""
+        unique, place = torch.unique(prompts, return_inverse=True)
+        drawn = torch.stack([self._exponential(int(p)) for p in unique])
+        return -drawn.clamp_min(torch.finfo(drawn.dtype).tiny).log()[place]
+
+    def _exponential(self, prompt: int) -> Tensor:
+        if prompt not in self.generators:
+            self.generators[prompt] = torch.Generator().manual_seed(self.seeds[prompt])
+        return torch.empty(self.vocab).exponential_(generator=self.generators[prompt])
+
+
+def generate(
+    lm: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    additions: Mapping[Place, Tensor] | None = None,
+    max_new_tokens: int = 72,
+    temperature: float = 0.8,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> list[str]:
+    """One reply per prompt.
+
+    Rows with the same prompt draw the same random numbers, so replies at different strengths differ by the
+    steering and not by luck. Additions act at every position, those of the prompt included, as `steer` does.
+
+    Args:
+        additions: (site, block) -> (len(prompts), d_model), what is added to each row; None for none. An
+            outer `steer` acts as well.
+        temperature: 0 takes the likeliest token.
+        seed: the replies to a prompt depend on it, on the prompt and on the additions.
+        progress: told the fraction done now and then; it may raise to stop.
+
+    Raises:
+        InjectionError: a prompt leaves no room for a reply, or additions and prompts differ in number.
+    """
+    rows = RowAdditions(additions or {})
+    _check_additions(rows, len(prompts))
+    unique = list(dict.fromkeys(prompts))
+    encoded = {prompt: encode_prompt(lm, prompt) for prompt in unique}
+    _check_room(lm, encoded)
+    stream = {prompt: i for i, prompt in enumerate(unique)}
+    seeds = [seed_from(digest(prompt.encode()), f"generate/{seed}") for prompt in unique]
+    replies: list[list[int]] = [[] for _ in prompts]
+    done = 0
+    for batch in _batches(
+        [len(encoded[p]) for p in prompts], max(16, min(MAX_ROWS, _LOGITS_PER_STEP // lm.vocab_size))
+    ):
+        run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
+        share = rows.take(torch.tensor(batch))
+        tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
+        run.write(replies, share, _Noise(seeds, lm.vocab_size), max_new_tokens, temperature, tell)
+        done += len(batch)
+    return [str(lm.tokenizer.decode(ids, skip_special_tokens=True)) for ids in replies]
+
+
+class _Batch:
+    """One batch from its first forward pass until all its rows have ended."""
+
+    def __init__(
+        self, lm: LanguageModel, index: list[int], prompts: list[list[int]], streams: list[int]
+    ) -> None:
+        self._lm = lm
+        longest = max(map(len, prompts))
+        self._shortest = min(map(len, prompts))
+        self._rows = _Rows(
+            index=torch.tensor(index),
+            prompt=torch.tensor(streams),
+            ids=torch.tensor([p + [0] * (longest - len(p)) for p in prompts]),
+            length=torch.tensor([len(p) for p in prompts]),
+            live=torch.ones(len(prompts), dtype=torch.bool),
+        )
+        self._room = longest
+
+    def write(
+        self,
+        replies: list[list[int]],
+        additions: RowAdditions,
+        noise: _Noise,
+        max_new: int,
+        temperature: float,
+        tell: Callable[[float], None],
+    ) -> None:
+        """Fill `replies`; tells the fraction done every few tokens."""
+        rows, position = self._rows, self._shortest
+        last = min(self._room + max_new, self._lm.max_positions)
+        cache = growing_cache(self._lm.model, last)
+        tokens, total = rows.ids[:, :position], len(rows.live)
+        with steer_rows(self._lm.model, additions):
+            while position < last:
+                logits = self._forward(tokens, cache)
+                step = self._next(logits, position, noise, temperature)
+                self._record(step, position, replies, max_new)
+                if not bool(rows.live.any()):
+                    return
+                if float(rows.live.float().mean()) < _COMPACT_BELOW:
+                    kept = rows.live.nonzero()[:, 0]
+                    step = step[kept]
+                    rows.keep(kept)
+                    additions.keep(kept)
+                    keep_rows(cache, kept.to(self._lm.device))
+                tokens, position = step[:, None], position + 1
+                if position % _PROGRESS_EVERY == 0:
+                    tell(1 - len(rows.live) / total * (last - position) / (last - self._shortest))
+
+    def _forward(self, tokens: Tensor, cache: object) -> Tensor:
+        with torch.inference_mode():
+            output = self._lm.model(
+                input_ids=tokens.to(self._lm.device), past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            return output.logits[:, -1].float().cpu()  # type: ignore[no-any-return]
+
+    def _next(self, logits: Tensor, position: int, noise: _Noise, temperature: float) -> Tensor:
+        rows = self._rows
+        writing = (rows.length <= position) & rows.live
+        chosen = torch.zeros(len(rows.live), dtype=torch.long)
+        if bool(writing.any()):
+            scores = logits[writing]
+            if temperature > 0:
+                scores = scores / temperature + noise.draw(rows.prompt[writing])[:, : scores.shape[1]]
+            chosen[writing] = scores.argmax(-1)
+        if position < rows.ids.shape[1]:
+            chosen = torch.where(rows.length > position, rows.ids[:, position], chosen)
+        return chosen
+
+    def _record(self, step: Tensor, position: int, replies: list[list[int]], max_new: int) -> None:
+        rows, ends = self._rows, self._lm.end_ids
+        writing = (rows.length <= position) & rows.live
+        last = (rows.length + max_new - 1 <= position).tolist()
+        tokens, index = step.tolist(), rows.index.tolist()
+        for row in writing.nonzero()[:, 0].tolist():
+            ended = tokens[row] in ends
+            if not ended:
+                replies[index[row]].append(tokens[row])
+            if ended or last[row]:
+                rows.live[row] = False
+
+
+def _scaled(progress: Callable[[float], None] | None, start: float, share: float) -> Callable[[float], None]:
+    if progress is None:
+        return lambda fraction: None
+    return lambda fraction: progress(start + share * fraction)
+
+
+def _batches(lengths: list[int], max_rows: int) -> Iterator[list[int]]:
+    """Row numbers in batches of like length."""
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and (len(batch) == max_rows or lengths[i] - lengths[batch[0]] > MAX_LENGTH_SPREAD):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _check_additions(additions: RowAdditions, n_prompts: int) -> None:
+    for site, block in additions:
+        n_rows = additions[site, block].shape[0]
+        if n_rows != n_prompts:
+            raise InjectionError(
+                f"{n_rows} additions at {site}.{block} for {n_prompts} prompts; expected one each"
+            )
+
+
+def _check_room(lm: LanguageModel, encoded: Mapping[str, list[int]]) -> None:
+    for prompt, ids in encoded.items():
+        if not ids or len(ids) >= lm.max_positions:
+            raise InjectionError(
+                f"the prompt that begins {prompt[:40]!r} has {len(ids)} tokens; this model takes 1 to "
+                f"{lm.max_positions - 1} and needs room for a reply. Shorten the prompt",
+                code="injection.prompt_length",
+            )

@@ -1,0 +1,111 @@
+"""Loads a base model from a local folder, after its bytes were named by their model hash.
+
+The fingerprint is in `fingerprint`; what goes into the model as tokens is in `tokens`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from steering_core.errors import ModelError, ModelMismatchError
+from steering_core.models.fingerprint import model_fingerprint
+from steering_core.spec import ModelIdentity
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """A loaded causal language model, its tokenizer, and the identity that vectors are bound to.
+
+    Attributes:
+        max_positions: the longest row, in tokens, that the model was made for.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    identity: ModelIdentity
+    max_positions: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    @property
+    def vocab_size(self) -> int:
+        """How many token ids the model scores."""
+        return int(self.model.config.get_text_config().vocab_size)
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Token ids that end a reply."""
+        config = self.model.generation_config
+        configured = config.eos_token_id if config is not None else None
+        ids = configured if isinstance(configured, list) else [configured]
+        own = self.tokenizer.eos_token_id
+        return frozenset(int(i) for i in [*ids, own] if isinstance(i, int))
+
+
+def load_model(
+    path: Path, *, device: str = "cpu", expected_hash: str | None = None, name: str = ""
+) -> LanguageModel:
+    """Load a model folder: float32, evaluation mode, local files, no code from the folder.
+
+    Args:
+        path: a folder in the Hugging Face layout, with safetensors weights.
+        expected_hash: the model hash that the folder must have; it is computed before anything is loaded.
+        name: what to call the model; the folder's name if empty.
+
+    Raises:
+        ModelMismatchError: the folder is another model than `expected_hash`.
+        ModelError: the folder is incomplete, unsafe, or not a causal language model.
+    """
+    found = model_fingerprint(path)
+    if expected_hash is not None and found.model_hash != expected_hash:
+        raise ModelMismatchError(
+            f"the model in {path.name} is {found.model_hash}, expected {expected_hash}; "
+            "a file was changed or this is another revision"
+        )
+    model, tokenizer = _load(path)
+    identity = ModelIdentity(
+        name=name or path.name,
+        model_hash=found.model_hash,
+        architecture=found.architecture,
+        n_layers=found.n_layers,
+        d_model=found.d_model,
+    )
+    return LanguageModel(model.to(device).eval(), tokenizer, identity, int(found.max_positions))  # type: ignore[arg-type]
+
+
+def _load(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    try:
+        with _no_progress_bar():
+            model = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+            )
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"{path.name} could not be loaded as a causal language model: {error}", code="model.not_loadable"
+        ) from error
+    return model, tokenizer
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

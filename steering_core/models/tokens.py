@@ -1,0 +1,121 @@
+"""Turns prompts and pairs into token ids, with the chat template where the model has one.
+
+Text from a dataset is only ever text: it never becomes an end-of-turn or a role token. Rows of ids are read
+by `steering_core.extraction` and continued by `steering_core.injection.generate`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from transformers import PreTrainedTokenizerBase
+
+from steering_core.errors import ModelError
+from steering_core.models.load import LanguageModel
+from steering_core.pairs.pair import ContrastivePair
+
+# Private-use characters: no dataset text and no template contains them, so the place of the text can be
+# found.
+_MARK = "\ue000\ue001\ue000"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """Two rows of token ids that begin with the same prompt.
+
+    Attributes:
+        prompt_length: how many leading ids are the prompt, generation prompt included. For a pair without a
+            prompt the two rows are two whole prompts and this is 0.
+    """
+
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+    prompt_length: int
+
+
+def encode_prompt(lm: LanguageModel, prompt: str) -> list[int]:
+    """Token ids of one user turn, up to the place where the model's reply starts.
+
+    A model without a chat template gets the text itself, with the tokenizer's own beginning token.
+
+    Raises:
+        ModelError: the chat template does not repeat what the user wrote.
+    """
+    tokenizer = lm.tokenizer
+    if not tokenizer.chat_template:
+        return [*_beginning(tokenizer), *_plain(tokenizer, prompt)]
+    whole = _ids(tokenizer, _render(tokenizer, prompt))
+    special = _special_ids(tokenizer)
+    if sum(i in special for i in whole) == _frame_specials(tokenizer):
+        return whole
+    before, mark, after = _render(tokenizer, _MARK).partition(_MARK)
+    if not mark:
+        raise ModelError("the chat template drops the user's text", code="model.chat_template")
+    return _ids(tokenizer, before) + _plain(tokenizer, prompt) + _ids(tokenizer, after)
+
+
+def encode_reply(lm: LanguageModel, prompt: str, reply: str) -> list[int]:
+    """Token ids of a reply that follows `prompt`; a base model gets a space between the two where none is."""
+    joined = bool(lm.tokenizer.chat_template) or not prompt or prompt[-1].isspace() or reply[:1].isspace()
+    return _plain(lm.tokenizer, reply if joined else " " + reply)
+
+
+def encode_pair(lm: LanguageModel, pair: ContrastivePair) -> EncodedPair:
+    """Both rows of a pair: prompt and answer, or, without a prompt, the text as the user's turn."""
+    if not pair.prompt:
+        positive, negative = encode_prompt(lm, pair.positive), encode_prompt(lm, pair.negative)
+        return EncodedPair(tuple(positive), tuple(negative), 0)
+    prompt = encode_prompt(lm, pair.prompt)
+    return EncodedPair(
+        tuple(prompt + encode_reply(lm, pair.prompt, pair.positive)),
+        tuple(prompt + encode_reply(lm, pair.prompt, pair.negative)),
+        len(prompt),
+    )
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    rendered = tokenizer.apply_chat_template(
+        [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+    )
+    return str(rendered)
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+
+@lru_cache(maxsize=8)
+def _frame_specials(tokenizer: PreTrainedTokenizerBase) -> int:
+    """How many special tokens the chat template itself puts around one user turn."""
+    special = _special_ids(tokenizer)
+    return sum(i in special for i in _ids(tokenizer, _render(tokenizer, "a")))
+
+
+@lru_cache(maxsize=8)
+def _beginning(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """What the tokenizer puts before a text, without what it puts after it."""
+    framed = list(tokenizer("a")["input_ids"])
+    bare = _ids(tokenizer, "a")
+    for start in range(len(framed) - len(bare) + 1):
+        if framed[start : start + len(bare)] == bare:
+            return tuple(framed[:start])
+    return ()
+
+
+def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Ids of text in which special tokens are spelled out; those a word-level vocabulary still has become
+    unknown.
+    """
+    ids = list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+    special, unknown = _special_ids(tokenizer), tokenizer.unk_token_id
+    if unknown is None:
+        return [i for i in ids if i not in special]
+    return [unknown if i in special else i for i in ids]
+
+
+@lru_cache(maxsize=8)
+def _special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Ids with a meaning beyond text: declared special tokens and added special ones, the unknown token
+    aside.
+    """
+    added = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset((set(tokenizer.all_special_ids) | added) - {tokenizer.unk_token_id})

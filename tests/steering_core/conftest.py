@@ -1,0 +1,114 @@
+"""Tiny random models of several architectures, built here and loaded as any base model is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "sat",
+    "ran",
+    "on",
+    "mat",
+    "fast",
+    "slow",
+    "(",
+    "A",
+    ")",
+    "B",
+    "yes",
+    "no",
+    "kindly",
+    "just",
+    "please",
+    "hello",
+    "world",
+    "tea",
+    "cup",
+    "sky",
+]
+SPECIAL = ["<pad>", "<bos>", "<end>", "<usr>", "<ast>", "<unk>"]
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %} {{ '<usr>' if m['role'] == 'user' else '<ast>' }} {{ m['content'] }} <end>"
+    "{% endfor %}{% if add_generation_prompt %} <ast>{% endif %}"
+)
+WIDTH = 32
+KINDS = ("llama", "gpt2", "gpt_neox", "qwen3")
+
+
+def _config(kind: str) -> Any:
+    from transformers import AutoConfig
+
+    sizes = {"vocab_size": len(SPECIAL) + len(WORDS), "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    if kind == "gpt2":
+        return AutoConfig.for_model("gpt2", n_embd=WIDTH, n_layer=3, n_head=4, n_positions=64, **sizes)
+    extra = {"head_dim": 8} if kind == "qwen3" else {}
+    return AutoConfig.for_model(
+        kind,
+        hidden_size=WIDTH,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        **({} if kind == "gpt_neox" else {"num_key_value_heads": 2}),
+        max_position_embeddings=64,
+        tie_word_embeddings=False,
+        initializer_range=0.3,
+        **sizes,
+        **extra,
+    )
+
+
+def write_tiny_model(folder: Path, kind: str) -> Path:
+    """A model folder with a word-level tokenizer and a chat template."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    vocabulary = {word: i for i, word in enumerate(SPECIAL + WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<end>",
+        unk_token="<unk>",
+        additional_special_tokens=["<usr>", "<ast>"],
+    )
+    wrapped.chat_template = TEMPLATE
+    wrapped.save_pretrained(folder)
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(_config(kind)).eval().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """kind -> folder, written once per session."""
+    made: dict[str, Path] = {}
+
+    def folder(kind: str = "llama") -> Path:
+        if kind not in made:
+            made[kind] = write_tiny_model(tmp_path_factory.mktemp(kind), kind)
+        return made[kind]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(model_folder: Any) -> Any:
+    """kind -> LanguageModel."""
+    from steering_core.models.load import load_model
+
+    loaded: dict[str, Any] = {}
+
+    def load(kind: str = "llama") -> Any:
+        if kind not in loaded:
+            loaded[kind] = load_model(model_folder(kind), name=f"tiny-{kind}")
+        return loaded[kind]
+
+    return load
