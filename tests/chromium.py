@@ -1,6 +1,6 @@
-"""A Chromium for the browser tests: an installed one, else Playwright's, else Debian's. `make test` calls it first.
+"""A Chromium for the browser tests: an installed one, else Playwright's, else Debian's.
 
-Run as a program it makes sure that there is one; `find_chromium` only looks.
+`make test` runs this file, which makes sure that there is one; `find_chromium` only looks.
 """
 
 import os
@@ -41,7 +41,9 @@ def playwright_chromium() -> str:
 def install_chromium() -> None:
     """Playwright's own download; as root on Debian the distribution's package when that is blocked."""
     print("set-up: Chromium for the browser tests", flush=True)
-    done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "playwright", "install", "chromium"], check=False, timeout=600
+    )
     if done.returncode == 0 or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -53,7 +55,9 @@ def main() -> int:
     if find_chromium() is None:
         install_chromium()
     if find_chromium() is None:
-        print("no Chromium for the browser tests; install one, or name it in BEARING_CHROMIUM", file=sys.stderr)
+        print(
+            "no Chromium for the browser tests; install one, or name it in BEARING_CHROMIUM", file=sys.stderr
+        )
         return 1
     return 0
 

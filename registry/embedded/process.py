@@ -66,7 +66,7 @@ def run_as(owner: Owner | None, command: Sequence[str], *, log: Path, timeout_se
     """Runs a command to its end as `owner`.
 
     Raises:
-        EmbeddedError: it failed or took longer than `timeout_seconds`; the end of its output is in the message.
+        EmbeddedError: it failed, or took longer than `timeout_seconds`.
     """
     process = spawn(command, log=log, cwd=Path("/"), owner=owner)
     try:
@@ -79,7 +79,9 @@ def run_as(owner: Owner | None, command: Sequence[str], *, log: Path, timeout_se
         raise EmbeddedError(f"{command[0]} ended with status {code}")
 
 
-def end(process: subprocess.Popen[bytes], *, sig: signal.Signals = signal.SIGTERM, grace_seconds: float = 10) -> None:
+def end(
+    process: subprocess.Popen[bytes], *, sig: signal.Signals = signal.SIGTERM, grace_seconds: float = 10
+) -> None:
     """Asks the process to end, then ends its whole session by force; returns when the process is gone."""
     if process.poll() is None:
         process.send_signal(sig)

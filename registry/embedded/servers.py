@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.embedded import postgres, valkey
-from registry.embedded.places import Places, find_places
+from registry.embedded.places import Places, find_places, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Servers:
 
 @contextmanager
 def embedded_servers(data: Path, *, persistent: bool) -> Iterator[Servers]:
-    """Runs both servers on `data` for as long as the block lasts; ends what it started, leaves what ran before.
+    """Runs both servers on `data` while the block lasts; ends what it started, leaves what ran before.
 
     They die with this process, however it ends. `persistent` data is kept safe and used again by the next
     start; other data is for one use, written fast and without care.
@@ -40,6 +40,8 @@ def embedded_servers(data: Path, *, persistent: bool) -> Iterator[Servers]:
         yield servers
     finally:
         stop_started(places, servers)
+        if servers.postgres is not None and not persistent:
+            remove(places)
 
 
 def start(data: Path, *, persistent: bool = True) -> Servers:

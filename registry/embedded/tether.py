@@ -1,4 +1,4 @@
-"""Runs a command that dies with its parent, as another user if told so. Started by path, standard library only.
+"""Runs a command that dies with its parent, as another user if told so. Standard library only.
 
     python -I -S tether.py PARENT_PID SIGNAL UID:GID|- COMMAND...
 
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int, death_signal: int) -> None:
-    """Asks Linux for a signal when the parent dies; elsewhere there is no such promise, and nothing happens."""
+    """Asks Linux for a signal when the parent dies; other systems promise no such thing."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)

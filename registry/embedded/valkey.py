@@ -1,4 +1,4 @@
-"""The embedded Valkey: a free port on 127.0.0.1, a password of its own, an append-only file when it must last.
+"""The embedded Valkey: a free port on 127.0.0.1, a password of its own, an append-only file if it must last.
 
 The port and the password stand in `servers.json` (0600), so that a second start finds the first one's server.
 """
@@ -44,7 +44,9 @@ def saved_address(places: Places) -> Address | None:
         return None
 
 
-def start(places: Places, *, persistent: bool, tethered: bool) -> tuple[Address, subprocess.Popen[bytes] | None]:
+def start(
+    places: Places, *, persistent: bool, tethered: bool
+) -> tuple[Address, subprocess.Popen[bytes] | None]:
     """Starts the server; no process comes back when it was running already.
 
     Raises:
@@ -64,7 +66,9 @@ def start(places: Places, *, persistent: bool, tethered: bool) -> tuple[Address,
     raise EmbeddedError(f"Valkey did not start on 127.0.0.1\n{tail(log)}")
 
 
-def launch(places: Places, address: Address, *, persistent: bool, tethered: bool) -> subprocess.Popen[bytes] | None:
+def launch(
+    places: Places, address: Address, *, persistent: bool, tethered: bool
+) -> subprocess.Popen[bytes] | None:
     """One try on one port; None when the server ended instead of answering."""
     write_private(places.state, json.dumps(asdict(address)))
     config = places.valkey / "valkey.conf"
