@@ -107,15 +107,12 @@ def test_postgres_pid_file_of_another_program_is_removed(folder: Path) -> None:
 
 def test_servers_parent_killed_leaves_no_orphan(folder: Path) -> None:
     script = (
-        "import sys, time; from collections.abc import Iterator
-from pathlib import Path\n"
+        "import sys, time; from pathlib import Path\n"
         "from registry.embedded.servers import embedded_servers\n"
         "with embedded_servers(Path(sys.argv[1]), persistent=False) as s:\n"
         "    print(s.postgres.pid, s.valkey.pid, flush=True); time.sleep(600)\n"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent.stdout:
         pids = [int(word) for word in parent.stdout.readline().split()]
