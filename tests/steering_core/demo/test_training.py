@@ -1,0 +1,91 @@
+"""Training the demo model anew: a smoke run learns, and the command line says what it did."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from steering_core.demo.__main__ import main
+from steering_core.demo.muon import orthogonalise
+from steering_core.demo.quality import load_demo_model, quality_table
+from steering_core.demo.train import Recipe, build_model, padded, train
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    for shape in ((3, 16, 40), (2, 40, 16)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
+        assert 0.6 < float(values.min()) and float(values.max()) < 1.3
+
+
+def test_training_of_thirty_steps_lowers_the_loss_and_repeats_exactly() -> None:
+    recipe, lines = Recipe(steps=30, tokens_per_batch=384), list[str]()
+    model, _, history = train(recipe, progress=lines.append)
+    losses = [point["loss"] for point in history.points]
+    assert losses[-1] < losses[0] - 1 and len(lines) == len(losses) == 6
+    again, _, _ = train(Recipe(steps=30, tokens_per_batch=384), progress=lines.append)
+    assert torch.equal(model.lm_head.weight, again.lm_head.weight)
+
+
+def test_padded_rows_of_unequal_length_are_filled_on_the_right() -> None:
+    assert padded([[1, 2, 3], [4]]).tolist() == [[1, 2, 3], [4, 0, 0]]
+
+
+def test_untrained_model_has_the_stated_shape() -> None:
+    config = build_model(0, 1006).config
+    assert (config.num_hidden_layers, config.hidden_size) == (4, 128)
+
+
+def test_command_trains_measures_and_stores_a_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    assert main(["--steps", "2", "--prompts", "2", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "step    2 of 2" in printed and "shipped" in printed and str(out) in printed
+    facts = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    assert facts["recipe"]["steps"] == 2 and facts["quality"]
+    model, _ = load_demo_model(out)
+    assert model.dtype == torch.float32
+
+
+def test_command_with_unusable_folder_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["examples", "--out", str(tmp_path / "file" / "examples")]) == 1
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--steps", "0"], ["--prompts", "-1"], ["bake"]])
+def test_command_with_wrong_arguments_exits_with_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == 2
+
+
+def test_help_names_both_commands_without_loading_torch() -> None:
+    code = "import sys; from steering_core.demo.__main__ import main\ntry: main(['--help'])\n"
+    code += "except SystemExit: sys.exit('torch' in sys.modules)"
+    root = Path(__file__).parents[3]
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+        env=dict(os.environ),
+    )
+    assert "examples" in done.stdout and "--install" in done.stdout
+
+
+def test_quality_table_without_a_shipped_model_shows_a_dash() -> None:
+    assert quality_table({"this": {"loss": 1.0}, "shipped": {}}).split() == [
+        "this",
+        "shipped",
+        "loss",
+        "1.000",
+        "-",
+    ]
