@@ -1,7 +1,7 @@
 """The Celery app, which is only a doorbell: messages carry a run's id, and the truth is in PostgreSQL.
 
-This module imports no task, so a web process can ring without loading a worker's code. `workers.celery` is what a
-worker starts from. The reasons for each setting: docs/adr/0003-postgres-is-the-truth-for-runs.md.
+This module imports no task, so a web process can ring without loading a worker's code. `workers.celery`
+is what a worker starts from. The reasons for each setting: docs/adr/0003-postgres-is-the-truth-for-runs.md.
 """
 
 import os

@@ -26,7 +26,8 @@ def load(path: str, model_hash: str, name: str) -> LanguageModel:
         ModelError: the folder is gone, changed or unsafe.
     """
     if torch.get_num_threads() > 1 and best_device() == "cpu":
-        # Several threads on a busy small machine are slower than one: they wait for each other at every layer.
+        # Several threads on a busy small machine are slower than one: they wait for each other at every
+        # layer.
         torch.set_num_threads(1)
     return load_model(Path(path), device=best_device(), expected_hash=model_hash, name=name)
 

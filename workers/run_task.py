@@ -1,7 +1,8 @@
 """The one task decorator: claim, keep the lease, do the work, turn whatever happens into the run's outcome.
 
-A task body takes a `RunClaim` and a `Progress` and returns its result. It never sees the database, never retries
-by itself, and no exception leaves the task: a MemoryError that escaped would take the whole worker down.
+A task body takes a `RunClaim` and a `Progress` and returns its result. It never sees the database,
+never retries by itself, and no exception leaves the task: a MemoryError that escaped would take the
+whole worker down.
 """
 
 import logging
@@ -150,7 +151,11 @@ class Lease:
             raise _STOPS[self._verdict]
         claim = self.claim
         if not run_progress(
-            run_id=claim.run_id, lease_token=claim.lease_token, stage=stage, progress=fraction, message=message
+            run_id=claim.run_id,
+            lease_token=claim.lease_token,
+            stage=stage,
+            progress=fraction,
+            message=message,
         ):
             raise LeaseLostError
 

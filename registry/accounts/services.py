@@ -30,7 +30,9 @@ def token_create(
     if not name.strip() or len(name) > 80:
         raise InvalidError("a token needs a name of at most 80 characters", code="token.name_invalid")
     if not scopes or set(scopes) - known:
-        raise InvalidError(f"scopes {scopes!r} are not valid; choose from {sorted(known)}", code="token.scope_invalid")
+        raise InvalidError(
+            f"scopes {scopes!r} are not valid; choose from {sorted(known)}", code="token.scope_invalid"
+        )
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidError("the expiry lies in the past; choose a later one", code="token.expiry_invalid")
     secret = "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))

@@ -14,7 +14,9 @@ def validate_owner_name(value: str) -> None:
         ValidationError: not a slug, or reserved.
     """
     if not re.fullmatch(SLUG, value):
-        raise ValidationError("Use 1 to 64 lower-case letters, digits and inner hyphens.", code="username.invalid")
+        raise ValidationError(
+            "Use 1 to 64 lower-case letters, digits and inner hyphens.", code="username.invalid"
+        )
     if value in RESERVED_OWNERS:
         raise ValidationError("This name is reserved; choose another.", code="username.reserved")
 

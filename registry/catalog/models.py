@@ -1,4 +1,6 @@
-"""Base model revisions, steering vectors and their versions. What is published is frozen by database triggers."""
+"""Base model revisions, steering vectors and their versions. What is published is frozen by database
+triggers.
+"""
 
 import pgtrigger
 from django.conf import settings
@@ -47,12 +49,17 @@ class Vector(UUIDModel):
     title = models.CharField(max_length=120, blank=True)
     description = models.TextField(max_length=4000, blank=True)
     visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
-    # The newest published version that is not yanked; kept here so that the catalog can filter by its verdict.
-    latest = models.ForeignKey("VectorVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # The newest published version that is not yanked; kept here so that the catalog can filter by its
+    # verdict.
+    latest = models.ForeignKey(
+        "VectorVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         ordering = ["-created_at", "id"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="vector_name_is_unique_per_owner")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="vector_name_is_unique_per_owner")
+        ]
 
     def __str__(self) -> str:
         return f"{self.owner.username}/{self.name}"
@@ -62,10 +69,14 @@ class VectorVersion(UUIDModel):
     """One extraction: a draft until it is published, then frozen under a version that is never used again."""
 
     vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="versions")
-    version = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001  NULL is "none yet" and not unique
+    version = models.CharField(max_length=32, null=True, blank=True)
     state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.DRAFT)
-    base_model = models.ForeignKey(BaseModelRevision, on_delete=models.PROTECT, related_name="vector_versions")
-    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="vector_versions")
+    base_model = models.ForeignKey(
+        BaseModelRevision, on_delete=models.PROTECT, related_name="vector_versions"
+    )
+    dataset_version = models.ForeignKey(
+        DatasetVersion, on_delete=models.PROTECT, related_name="vector_versions"
+    )
     spec = models.JSONField()
     spec_digest = models.CharField(max_length=71)
     artifact = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

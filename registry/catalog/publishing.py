@@ -1,4 +1,6 @@
-"""The publish checklist: small checks that each return what is wrong, or None. Add a check by adding a function."""
+"""The publish checklist: small checks that each return what is wrong, or None. Add a check by adding a
+function.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,14 +34,20 @@ def publish_problems(version: VectorVersion, license: str) -> list[str]:
 def _is_extracted(version: VectorVersion, license: str) -> str | None:
     if version.state == VersionState.EXTRACTED:
         return None
-    return f"it is {version.state}; only an extracted version can be published, so wait for its run to succeed"
+    return (
+        f"it is {version.state}; only an extracted version can be published, so wait for its run to succeed"
+    )
 
 
 def _artifact_is_whole(version: VectorVersion, license: str) -> str | None:
     if version.artifact_id is None:
         return "it has no artifact"
     manifest = artifact_manifest(sha256=version.artifact_id)
-    return None if manifest == version.manifest else "the stored file does not say what was recorded at extraction"
+    return (
+        None
+        if manifest == version.manifest
+        else "the stored file does not say what was recorded at extraction"
+    )
 
 
 def _has_report(version: VectorVersion, license: str) -> str | None:

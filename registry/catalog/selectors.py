@@ -23,7 +23,11 @@ def base_model_get(*, reference: str) -> BaseModelRevision:
     Raises:
         NotFoundError: not registered.
     """
-    row = BaseModelRevision.objects.filter(Q(model_hash=reference) | Q(name=reference)).order_by("-created_at").first()
+    row = (
+        BaseModelRevision.objects.filter(Q(model_hash=reference) | Q(name=reference))
+        .order_by("-created_at")
+        .first()
+    )
     if row is None:
         known = ", ".join(BaseModelRevision.objects.values_list("name", flat=True).distinct()[:10]) or "none"
         raise NotFoundError(
@@ -33,7 +37,13 @@ def base_model_get(*, reference: str) -> BaseModelRevision:
 
 
 def vector_search(
-    *, viewer: Any, query: str = "", owner: str = "", base_model: str = "", verdict: str = "", mine: bool = False
+    *,
+    viewer: Any,
+    query: str = "",
+    owner: str = "",
+    base_model: str = "",
+    verdict: str = "",
+    mine: bool = False,
 ) -> QuerySet[Vector]:
     """Published vectors the viewer may see, newest first; `mine` gives the viewer's own, drafts and all."""
     rows = Vector.objects.filter(visible_to(viewer)).select_related(
@@ -51,7 +61,9 @@ def vector_search(
     if owner:
         rows = rows.filter(owner__username=owner)
     if base_model:
-        rows = rows.filter(Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model))
+        rows = rows.filter(
+            Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model)
+        )
     if verdict:
         rows = rows.filter(latest__verdict=verdict)
     return rows
@@ -88,7 +100,8 @@ def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
 
 
 def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest") -> VectorVersion:
-    """A version by digest, exact version, or `latest`. A yanked version resolves by digest and exact version only.
+    """A version by digest, exact version, or `latest`. A yanked version resolves by digest and exact
+    version only.
 
     Raises:
         NotFoundError: no such vector or version for this viewer.
@@ -148,5 +161,7 @@ def artifact_read(*, version: VectorVersion) -> bytes:
         BlobMissingError, BlobCorruptError, BlobStoreError: damage, or the store is out of reach.
     """
     if version.artifact_id is None:
-        raise NotFoundError("this version has no file yet; its run has not finished", code="artifact.not_found")
+        raise NotFoundError(
+            "this version has no file yet; its run has not finished", code="artifact.not_found"
+        )
     return blob_read(sha256=version.artifact_id)

@@ -42,7 +42,9 @@ def base_model_register(*, path: Path, name: str, scorer: str = "") -> tuple[Bas
     check_slug(owner, what="name")
     check_slug(rest, what="name")
     if scorer not in SCORERS:
-        raise InvalidError(f"scorer {scorer!r} is not known; choose 'demo' or none", code="base_model.scorer_unknown")
+        raise InvalidError(
+            f"scorer {scorer!r} is not known; choose 'demo' or none", code="base_model.scorer_unknown"
+        )
     found = model_fingerprint(path)
     row, is_new = BaseModelRevision.objects.update_or_create(
         model_hash=found.model_hash,
@@ -70,7 +72,8 @@ def version_draft(
     dataset_version: DatasetVersion,
     spec: ExtractionSpec,
 ) -> VectorVersion:
-    """A draft version for a run to fill, making the vector when it is new. To be called in the run's transaction.
+    """A draft version for a run to fill, making the vector when it is new. To be called in the run's
+    transaction.
 
     Raises:
         InvalidError: the name is not a slug.
@@ -86,7 +89,9 @@ def version_draft(
     )
 
 
-def artifact_attach(*, version: VectorVersion, artifact: Blob, manifest: dict[str, Any], report: dict[str, Any]) -> None:
+def artifact_attach(
+    *, version: VectorVersion, artifact: Blob, manifest: dict[str, Any], report: dict[str, Any]
+) -> None:
     """Give a draft its file and its report. To be called in the run's last transaction.
 
     Raises:
@@ -94,7 +99,9 @@ def artifact_attach(*, version: VectorVersion, artifact: Blob, manifest: dict[st
         ConflictError: the blob is not stored.
     """
     if artifact.state != Blob.State.STORED:
-        raise ConflictError(f"blob {artifact.sha256} is {artifact.state}, not stored", code="artifact.not_stored")
+        raise ConflictError(
+            f"blob {artifact.sha256} is {artifact.state}, not stored", code="artifact.not_stored"
+        )
     transition(
         version,
         to=VersionState.EXTRACTED,
@@ -130,7 +137,9 @@ def version_publish(
     row = _extracted_version(owner=owner, name=name, draft_id=draft_id)
     problems = publish_problems(row, license)
     if problems:
-        raise InvalidError(f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable")
+        raise InvalidError(
+            f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable"
+        )
     with transaction.atomic():
         version_freeze(version=row, name=version, license=license, visibility=visibility)
     return row
@@ -163,7 +172,8 @@ def version_freeze(*, version: VectorVersion, name: str, license: str, visibilit
 
 
 def version_yank(*, owner: User, name: str, version: str, reason: str) -> VectorVersion:
-    """Withdraw a published version: it leaves `latest` and the catalog; an exact pin still resolves, with the reason.
+    """Withdraw a published version: it leaves `latest` and the catalog; an exact pin still resolves,
+    with the reason.
 
     Raises:
         NotFoundError: the owner has no such version.
@@ -171,7 +181,9 @@ def version_yank(*, owner: User, name: str, version: str, reason: str) -> Vector
         IllegalTransitionError: it is not published.
     """
     if not reason.strip():
-        raise InvalidError("say why, in a sentence: whoever pinned this version will read it", code="yank.no_reason")
+        raise InvalidError(
+            "say why, in a sentence: whoever pinned this version will read it", code="yank.no_reason"
+        )
     row = _released_version(owner=owner, name=name, version=version)
     with transaction.atomic():
         vector = Vector.objects.select_for_update().get(pk=row.vector_id)
@@ -202,7 +214,12 @@ def version_unyank(*, owner: User, name: str, version: str) -> VectorVersion:
 
 
 def vector_update(
-    *, owner: User, name: str, title: str | None = None, description: str | None = None, visibility: str | None = None
+    *,
+    owner: User,
+    name: str,
+    title: str | None = None,
+    description: str | None = None,
+    visibility: str | None = None,
 ) -> Vector:
     """Change the words around a vector; its versions stay as they are.
 
@@ -216,7 +233,9 @@ def vector_update(
     for field, value, limit in (("title", title, 120), ("description", description, 4000)):
         if value is not None:
             if len(value) > limit:
-                raise InvalidError(f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long")
+                raise InvalidError(
+                    f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long"
+                )
             setattr(vector, field, value.strip())
     if visibility is not None:
         vector.visibility = _checked_visibility(visibility)
@@ -255,7 +274,9 @@ def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersio
 
 def _released_version(*, owner: User, name: str, version: str) -> VectorVersion:
     row = (
-        VectorVersion.objects.filter(vector__owner=owner, vector__name=name, version=version, state__in=RELEASED)
+        VectorVersion.objects.filter(
+            vector__owner=owner, vector__name=name, version=version, state__in=RELEASED
+        )
         .select_related("vector__owner", "artifact")
         .first()
     )

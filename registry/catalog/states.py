@@ -4,7 +4,9 @@ from django.db import models
 
 
 class VersionState(models.TextChoices):
-    """A draft waits for its run; an extracted version has an artifact and a report; a published one has a name."""
+    """A draft waits for its run; an extracted version has an artifact and a report; a published one has
+    a name.
+    """
 
     DRAFT = "draft"
     FAILED = "failed"

@@ -10,7 +10,9 @@ POINTS = ("before_claim", "after_claim", "mid_extraction", "after_blob", "inside
 
 
 def fault_point(name: str, run_id: str) -> None:
-    """Kill this process with SIGKILL if a marker `<run id>.<point>` lies in the folder; the marker is used up."""
+    """Kill this process with SIGKILL if a marker `<run id>.<point>` lies in the folder; the marker is
+    used up.
+    """
     if not settings.FAULTS_PATH:
         return
     marker = Path(settings.FAULTS_PATH) / f"{run_id}.{name}"

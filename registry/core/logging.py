@@ -11,7 +11,13 @@ from django.http import HttpRequest, HttpResponse
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 run_id: ContextVar[str] = ContextVar("run_id", default="")
 
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id", "run_id", "taskName"}
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "request_id",
+    "run_id",
+    "taskName",
+}
 
 
 class IdsFilter(logging.Filter):
@@ -33,7 +39,9 @@ class JsonLineFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        line |= {name: getattr(record, name) for name in ("request_id", "run_id") if getattr(record, name, "")}
+        line |= {
+            name: getattr(record, name) for name in ("request_id", "run_id") if getattr(record, name, "")
+        }
         line |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)

@@ -13,8 +13,36 @@ REFERENCE = rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}"
 
 # Slugs that are paths of this service or would mislead; they cannot be owners.
 RESERVED_OWNERS = frozenset(
-    "about accounts admin api assets bearing-team blobs catalog datasets docs explore healthz help login logout me new "
-    "presets runs search settings signup static staff support tokens vectors www".split()
+    [
+        "about",
+        "accounts",
+        "admin",
+        "api",
+        "assets",
+        "bearing-team",
+        "blobs",
+        "catalog",
+        "datasets",
+        "docs",
+        "explore",
+        "healthz",
+        "help",
+        "login",
+        "logout",
+        "me",
+        "new",
+        "presets",
+        "runs",
+        "search",
+        "settings",
+        "signup",
+        "static",
+        "staff",
+        "support",
+        "tokens",
+        "vectors",
+        "www",
+    ]
 )
 
 

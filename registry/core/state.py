@@ -1,4 +1,6 @@
-"""State changes as compare-and-swap: one UPDATE … WHERE state = old. Zero rows means somebody was there first."""
+"""State changes as compare-and-swap: one UPDATE … WHERE state = old. Zero rows means somebody was there
+first.
+"""
 
 from collections.abc import Mapping
 from typing import Any

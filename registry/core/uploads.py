@@ -1,4 +1,6 @@
-"""The upload handler: bytes are counted while they arrive, and an upload over the limit is cut, not stored."""
+"""The upload handler: bytes are counted while they arrive, and an upload over the limit is cut, not
+stored.
+"""
 
 from django.conf import settings
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler

@@ -13,7 +13,9 @@ class Visibility(TextChoices):
 
 
 def visible_to(viewer: Any, *, prefix: str = "") -> Q:
-    """The condition under which a row with `owner` and `visibility` may be seen by this user, or by nobody in particular."""
+    """The condition under which a row with `owner` and `visibility` may be seen by this user, or by
+    nobody in particular.
+    """
     public = Q(**{f"{prefix}visibility": Visibility.PUBLIC})
     if viewer is None or not viewer.is_authenticated:
         return public

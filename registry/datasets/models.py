@@ -24,7 +24,9 @@ class Dataset(UUIDModel):
 
     class Meta:
         ordering = ["-created_at", "id"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_is_unique_per_owner")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_is_unique_per_owner")
+        ]
 
     def __str__(self) -> str:
         return f"{self.owner.username}/{self.name}"
@@ -44,9 +46,13 @@ class DatasetVersion(UUIDModel):
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="dataset_version_is_unique")
+        ]
         triggers = [
-            pgtrigger.Protect(name="dataset_version_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="dataset_version_is_frozen", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
         ]
 
     def __str__(self) -> str:

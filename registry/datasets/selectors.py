@@ -28,7 +28,11 @@ def dataset_get(*, viewer: Any, owner: str, name: str) -> Dataset:
     Raises:
         NotFoundError: unknown, or private and not the viewer's.
     """
-    row = Dataset.objects.filter(visible_to(viewer), owner__username=owner, name=name).select_related("owner").first()
+    row = (
+        Dataset.objects.filter(visible_to(viewer), owner__username=owner, name=name)
+        .select_related("owner")
+        .first()
+    )
     if row is None:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     return row
@@ -44,7 +48,9 @@ def dataset_version_get(*, viewer: Any, owner: str, name: str, number: int | Non
     versions = dataset.versions.select_related("dataset__owner", "blob")
     row = versions.first() if number is None else versions.filter(number=number).first()
     if row is None:
-        raise NotFoundError(f"dataset {owner}/{name} has no version {number}", code="dataset.version_not_found")
+        raise NotFoundError(
+            f"dataset {owner}/{name} has no version {number}", code="dataset.version_not_found"
+        )
     return row
 
 

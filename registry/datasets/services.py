@@ -1,7 +1,7 @@
 """Check files of contrastive pairs and turn them into immutable dataset versions.
 
-`dataset_check` reads bytes and judges them; nothing is stored. `dataset_publish` stores and names them in one step,
-`upload_stage` and `upload_commit` do it in two, with a look at the report between.
+`dataset_check` reads bytes and judges them; nothing is stored. `dataset_publish` stores and names them
+in one step, `upload_stage` and `upload_commit` do it in two, with a look at the report between.
 """
 
 import logging
@@ -62,13 +62,16 @@ def dataset_check(*, data: bytes, filename: str = "", negative: bytes | None = N
         InvalidError: unreadable or unusable; `code` is the one of steering_core.errors.PairsError.
     """
     try:
-        pair_file = read_pairs(data, filename=filename) if negative is None else read_two_files(data, negative)
+        pair_file = (
+            read_pairs(data, filename=filename) if negative is None else read_two_files(data, negative)
+        )
         report = check_pairs(pair_file.pairs)
     except PairsError as error:
         fields = {} if error.row is None else {"row": str(error.row)}
         raise InvalidError(error.message, code=error.code, fields=fields) from error
     preview = [
-        {name: text[:PREVIEW_CHARS] for name, text in asdict(pair).items()} for pair in pair_file.pairs[:PREVIEW_ROWS]
+        {name: text[:PREVIEW_CHARS] for name, text in asdict(pair).items()}
+        for pair in pair_file.pairs[:PREVIEW_ROWS]
     ]
     return CheckedDataset(
         canonical=write_jsonl(pair_file.pairs),
@@ -86,8 +89,8 @@ def dataset_publish(
 ) -> DatasetVersion:
     """Store checked pairs as the next version of `owner/name`, making the dataset when it is new.
 
-    Sending the newest version's pairs again returns that version: nothing is doubled. `visibility` counts for a
-    new dataset only, where empty means private.
+    Sending the newest version's pairs again returns that version: nothing is doubled. `visibility`
+    counts for a new dataset only, where empty means private.
 
     Raises:
         InvalidError: the name is not a slug, or the visibility is unknown.
@@ -132,7 +135,12 @@ def upload_commit(
     if upload is None or upload.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
     version = _version_add(
-        owner=owner, name=name, blob=upload.blob, source=upload, visibility=visibility, description=description
+        owner=owner,
+        name=name,
+        blob=upload.blob,
+        source=upload,
+        visibility=visibility,
+        description=description,
     )
     upload.delete()
     return version
@@ -192,5 +200,7 @@ def _version_add(
             source_digest=source.source_digest,
             report=source.report,
         )
-    logger.info("dataset version created", extra={"dataset_version_id": version.pk, "n_pairs": version.n_pairs})
+    logger.info(
+        "dataset version created", extra={"dataset_version_id": version.pk, "n_pairs": version.n_pairs}
+    )
     return version

@@ -1,4 +1,6 @@
-"""Ring the doorbell: tell a worker, by name, that a run waits. A ring that fails costs one sweep, never a run."""
+"""Ring the doorbell: tell a worker, by name, that a run waits. A ring that fails costs one sweep, never
+a run.
+"""
 
 import logging
 

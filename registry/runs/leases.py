@@ -1,7 +1,7 @@
 """What a worker may do with a run: claim, heartbeat, report progress, complete, fail.
 
-Every write shows the lease token. The token grows with each claim, so a worker that was frozen and woke up after
-another took over finds that its writes match no row. All times are the database's own.
+Every write shows the lease token. The token grows with each claim, so a worker that was frozen and woke
+up after another took over finds that its writes match no row. All times are the database's own.
 """
 
 import logging
@@ -29,7 +29,9 @@ MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
 
 
 def run_claim(*, run_id: str) -> RunClaim | None:
-    """Take a waiting run, or one whose lease has lapsed. None when there is nothing to take: drop the message."""
+    """Take a waiting run, or one whose lease has lapsed. None when there is nothing to take: drop the
+    message.
+    """
     now = Now()
     free = Q(state=RunState.QUEUED) & (Q(not_before__isnull=True) | Q(not_before__lte=now))
     lapsed = Q(state=RunState.RUNNING, lease_until__lt=now)
@@ -47,7 +49,9 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         )
         if not taken:
             return None
-        run = Run.objects.select_related("vector_version__base_model", "vector_version__dataset_version").get(pk=run_id)
+        run = Run.objects.select_related("vector_version__base_model", "vector_version__dataset_version").get(
+            pk=run_id
+        )
         event_add(run, "claimed", f"a worker took the run, attempt {run.attempt}")
     version, model = run.vector_version, run.vector_version.base_model
     return RunClaim(
@@ -88,10 +92,12 @@ def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, 
 
 
 def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bool:
-    """Store the artifact, then, in one transaction, attach it, publish it if that was asked for, and end the run.
+    """Store the artifact, then, in one transaction, attach it, publish it if that was asked for, and
+    end the run.
 
     Returns:
-        False when the lease was lost: the result is dropped, and whoever holds the lease now will bring the same.
+        False when the lease was lost: the result is dropped, and whoever holds the lease now will bring
+        the same.
     Raises:
         BlobStoreError, BlobCorruptError: the store is out of reach or changes bytes.
         InvalidError: the artifact breaks docs/format.md.
@@ -117,7 +123,8 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
 
 
 def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: str, message: str) -> bool:
-    """End an attempt that went wrong: platform errors queue the run again while attempts are left, others end it.
+    """End an attempt that went wrong: platform errors queue the run again while attempts are left,
+    others end it.
 
     Returns:
         False when the lease was lost.
@@ -140,13 +147,18 @@ def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: st
 
 
 def _publish_as_wished(run: Run) -> None:
-    """Publish within the run's last transaction; a version name taken meanwhile costs the name, not the work."""
+    """Publish within the run's last transaction; a version name taken meanwhile costs the name, not the
+    work.
+    """
     wish = run.publish_as
     if not wish:
         return
     try:
         version_freeze(
-            version=run.vector_version, name=wish["version"], license=wish["license"], visibility=wish["visibility"]
+            version=run.vector_version,
+            name=wish["version"],
+            license=wish["license"],
+            visibility=wish["visibility"],
         )
     except ConflictError as error:
         event_add(run, "publish", f"extracted but not published: {error.message}")

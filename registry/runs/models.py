@@ -20,7 +20,7 @@ class Run(UUIDModel):
     vector_version = models.OneToOneField(VectorVersion, on_delete=models.PROTECT, related_name="run")
     # What to do once the run succeeds: {} or {"version", "license", "visibility"}.
     publish_as = models.JSONField(default=dict)
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  NULL is "none given"
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     request_digest = models.CharField(max_length=71)
 
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
@@ -44,7 +44,9 @@ class Run(UUIDModel):
     class Meta:
         ordering = ["-created_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="run_idempotency_key_is_used_once"),
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"], name="run_idempotency_key_is_used_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["lease_until"], name="run_active", condition=models.Q(state__in=ACTIVE)),
@@ -66,7 +68,11 @@ class RunEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
-        triggers = [pgtrigger.Protect(name="run_event_is_appended_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(
+                name="run_event_is_appended_only", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
 
     def __str__(self) -> str:
         return self.message

@@ -1,4 +1,6 @@
-"""Start and cancel runs, on behalf of a user. What workers call is in `leases`, the sweeper's part in `sweeping`."""
+"""Start and cancel runs, on behalf of a user. What workers call is in `leases`, the sweeper's part in
+`sweeping`.
+"""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -24,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExtractionRequest:
-    """What a user asks for. The version, licence and visibility are for publishing at once; empty means later."""
+    """What a user asks for. The version, licence and visibility are for publishing at once; empty means
+    later.
+    """
 
     dataset: str
     base_model: str
@@ -37,10 +41,13 @@ class ExtractionRequest:
     visibility: str = ""
 
 
-def extraction_start(*, owner: User, request: ExtractionRequest, idempotency_key: str = "") -> tuple[Run, bool]:
+def extraction_start(
+    *, owner: User, request: ExtractionRequest, idempotency_key: str = ""
+) -> tuple[Run, bool]:
     """Queue an extraction and return its run, and whether it is new.
 
-    The same `idempotency_key` with the same request gives the same run, however often and from however many clients.
+    The same `idempotency_key` with the same request gives the same run, however often and from however
+    many clients.
 
     Raises:
         InvalidError: a part of the request is not valid, or the key was used for another request.
@@ -103,13 +110,20 @@ def run_cancel(*, owner: User, run_id: str) -> Run:
         ConflictError: it has ended already.
     """
     with transaction.atomic():
-        run = Run.objects.select_for_update().select_related("vector_version").filter(owner=owner, pk=run_id).first()
+        run = (
+            Run.objects.select_for_update()
+            .select_related("vector_version")
+            .filter(owner=owner, pk=run_id)
+            .first()
+        )
         if run is None:
             raise NotFoundError("you have no such run", code="run.not_found")
         if run.state in TERMINAL and run.state != RunState.CANCELLED:
             raise ConflictError(f"this run has {run.state} and cannot be cancelled", code="run.ended")
         if run.state == RunState.QUEUED:
-            run_end(run, RunState.CANCELLED, ErrorClass.CANCELLED, "run.cancelled", "cancelled before it started")
+            run_end(
+                run, RunState.CANCELLED, ErrorClass.CANCELLED, "run.cancelled", "cancelled before it started"
+            )
         elif run.state == RunState.RUNNING and not run.cancel_requested:
             run.cancel_requested = True
             run.save(update_fields=["cancel_requested"])
@@ -147,7 +161,8 @@ def _run_of_key(owner: User, key: str, request_digest: str) -> Run | None:
     run = Run.objects.filter(owner=owner, idempotency_key=key).first()
     if run is not None and run.request_digest != request_digest:
         raise InvalidError(
-            "this Idempotency-Key was used for a different request; use a new key", code="idempotency.mismatch"
+            "this Idempotency-Key was used for a different request; use a new key",
+            code="idempotency.mismatch",
         )
     return run
 
@@ -166,4 +181,6 @@ def _check_quota(owner: User) -> None:
     User.objects.select_for_update().get(pk=owner.pk)
     limit = settings.RUN_MAX_QUEUED_PER_USER
     if Run.objects.filter(owner=owner, state__in=ACTIVE).count() >= limit:
-        raise QuotaExceededError(f"{limit} of your runs wait or work; start more when one has ended", code="run.quota")
+        raise QuotaExceededError(
+            f"{limit} of your runs wait or work; start more when one has ended", code="run.quota"
+        )

@@ -31,7 +31,9 @@ class Sweep:
 
 
 def runs_sweep() -> Sweep:
-    """End what cannot go on, then ring for what waits: queued and not rung lately, or running with a lapsed lease."""
+    """End what cannot go on, then ring for what waits: queued and not rung lately, or running with a
+    lapsed lease.
+    """
     return Sweep(ended=_end_hopeless(), rung=_ring_waiting())
 
 
@@ -56,7 +58,9 @@ def _end_hopeless() -> int:
 
 
 def _ring_waiting() -> int:
-    quiet = Q(notified_at__isnull=True) | Q(notified_at__lt=Now() - timedelta(seconds=settings.RUN_RING_SECONDS))
+    quiet = Q(notified_at__isnull=True) | Q(
+        notified_at__lt=Now() - timedelta(seconds=settings.RUN_RING_SECONDS)
+    )
     due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
     waiting = (Q(state=RunState.QUEUED) & due) | Q(state=RunState.RUNNING, lease_until__lt=Now())
     rung = 0
@@ -70,7 +74,7 @@ def _ring_waiting() -> int:
 
 
 _POISON = (
-    "the worker died on every attempt, so this run was given up; if the dataset has very long rows, shorten them, "
-    "else report the run's id"
+    "the worker died on every attempt, so this run was given up; if the dataset has very long rows, "
+    "shorten them, else report the run's id"
 )
 _LATE = "the run took longer than the time limit; try fewer or shorter pairs"

@@ -1,6 +1,6 @@
 """The embedded stack on one's own machine: plain HTTP on loopback."""
 
 from registry.settings import env
-from registry.settings.base import *  # noqa: F403  every setting is re-exported on purpose
+from registry.settings.base import *
 
 DEBUG = env.optional("DEBUG", "0") == "1"

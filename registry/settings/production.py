@@ -1,7 +1,7 @@
 """Behind a TLS-terminating proxy. A missing secret stops start-up with its name."""
 
 from registry.settings import env
-from registry.settings.base import *  # noqa: F403  every setting is re-exported on purpose
+from registry.settings.base import *
 
 ALLOWED_HOSTS = [host.strip() for host in env.required("ALLOWED_HOSTS").split(",")]
 PUBLIC_URL = env.required("PUBLIC_URL").rstrip("/")

@@ -1,4 +1,6 @@
-"""Blobs in a folder: for one machine. A temporary file, fsync, then a hard link that fails if the name exists."""
+"""Blobs in a folder: for one machine. A temporary file, fsync, then a hard link that fails if the name
+exists.
+"""
 
 import contextlib
 import os

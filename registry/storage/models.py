@@ -20,7 +20,9 @@ class Blob(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(sha256__regex=SHA256_HEX), name="blob_sha256_is_hex")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(sha256__regex=SHA256_HEX), name="blob_sha256_is_hex")
+        ]
         triggers = [pgtrigger.ReadOnly(name="blob_is_what_it_is", fields=["sha256", "size_bytes"])]
 
     def __str__(self) -> str:

@@ -24,7 +24,9 @@ def blob_put(*, data: bytes, media_type: str) -> Blob:
         BlobCorruptError: what came back is not what was sent.
     """
     sha256 = hashlib.sha256(data).hexdigest()
-    blob, _ = Blob.objects.get_or_create(sha256=sha256, defaults={"size_bytes": len(data), "media_type": media_type})
+    blob, _ = Blob.objects.get_or_create(
+        sha256=sha256, defaults={"size_bytes": len(data), "media_type": media_type}
+    )
     if blob.state == Blob.State.STORED and blob_store().exists(sha256):
         return blob
     blob_store().put(sha256, data, media_type)

@@ -1,0 +1,120 @@
+"""The broker is flushed, restarted or cut, a whole worker is killed or frozen: the run still ends, once."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+import redis
+from tests.factories import make_demo_dataset, make_user
+
+from registry.accounts.models import User
+from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.states import VersionState
+from registry.embedded.valkey import free_port
+from registry.runs.models import Run
+from registry.runs.services import ExtractionRequest, extraction_start
+from registry.runs.states import RunState
+from tests.flows.conftest import Processes
+
+Wait = Callable[[Callable[[], bool], float], None]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def start(demo_model: BaseModelRevision) -> Callable[[], Run]:
+    owner: User = make_user()
+    dataset = make_demo_dataset(owner=owner)
+
+    def begin(effort: str = "quick") -> Run:
+        name = f"vector-{Run.objects.count()}"
+        request = ExtractionRequest(
+            dataset=str(dataset), base_model=demo_model.model_hash, vector=name, effort=effort
+        )
+        return extraction_start(owner=owner, request=request)[0]
+
+    return begin
+
+
+def is_in(run: Run, *states: str) -> Callable[[], bool]:
+    return lambda: Run.objects.filter(pk=run.pk, state__in=states).exists()
+
+
+def test_a_flushed_broker_loses_no_run(
+    processes: Processes, start: Callable[[], Run], wait_for: Wait, redis_url: str
+) -> None:
+    runs = [start() for _ in range(4)]
+    redis.Redis.from_url(redis_url).flushall()
+
+    processes.start_worker()
+    processes.start_sweeper()
+
+    for run in runs:
+        wait_for(is_in(run, RunState.SUCCEEDED), 90)
+
+
+def test_a_restarted_broker_loses_no_run(
+    processes: Processes, start: Callable[[], Run], wait_for: Wait
+) -> None:
+    port = free_port()
+    broker = processes.start_broker(port)
+    processes.start_worker(concurrency=1)
+    processes.start_sweeper()
+    before = start()
+    wait_for(is_in(before, RunState.SUCCEEDED), 60)
+
+    processes.kill(broker)
+    while_away = start()
+    processes.start_broker(port)
+
+    wait_for(is_in(while_away, RunState.SUCCEEDED), 90)
+
+
+def test_a_killed_worker_process_loses_no_run(
+    processes: Processes, start: Callable[..., Run], wait_for: Wait
+) -> None:
+    worker = processes.start_worker(concurrency=1)
+    processes.start_sweeper()
+    run = start("standard")
+    wait_for(is_in(run, RunState.RUNNING), 60)
+
+    processes.kill(worker)
+    processes.start_worker(concurrency=1)
+
+    wait_for(is_in(run, RunState.SUCCEEDED), 150)
+    run.refresh_from_db()
+    assert run.attempt == 2
+
+
+def test_a_frozen_worker_that_wakes_up_late_writes_nothing(
+    processes: Processes, start: Callable[..., Run], wait_for: Wait
+) -> None:
+    zombie = processes.start_worker(concurrency=1)
+    processes.start_sweeper()
+    run = start("standard")
+    wait_for(is_in(run, RunState.RUNNING), 60)
+
+    processes.send(zombie, signal.SIGSTOP)
+    processes.start_worker(concurrency=1)
+    wait_for(is_in(run, RunState.SUCCEEDED), 150)
+    finished = Run.objects.get(pk=run.pk)
+    processes.send(zombie, signal.SIGCONT)
+
+    wait_for(lambda: "lease was lost" in processes.logs(), 90)
+    run.refresh_from_db()
+    assert (run.attempt, run.lease_token, run.finished_at) == (2, finished.lease_token, finished.finished_at)
+    assert VectorVersion.objects.filter(state=VersionState.EXTRACTED).count() == 1
+
+
+def test_two_workers_that_both_hear_of_a_run_do_it_once(
+    processes: Processes, start: Callable[[], Run], wait_for: Wait
+) -> None:
+    processes.start_worker(concurrency=1)
+    processes.start_worker(concurrency=1)
+    processes.start_sweeper()
+    runs = [start() for _ in range(6)]
+
+    for run in runs:
+        wait_for(is_in(run, RunState.SUCCEEDED), 90)
+
+    assert {Run.objects.get(pk=run.pk).attempt for run in runs} == {1}
