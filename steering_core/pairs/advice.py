@@ -12,19 +12,35 @@ LETTER_IMBALANCE = 0.1
 LARGEST_GROUP_SHARE = 0.3
 
 
-def dataset_warnings(report: Mapping[str, Any], usable: Sequence[ContrastivePair]) -> list[dict[str, str]]:
+def dataset_warnings(
+    report: Mapping[str, Any], usable: Sequence[ContrastivePair]
+) -> list[dict[str, str]]:
     """`report` is the report of `checks` so far; `usable` its pairs without duplicates."""
-    found = (*_left_out(report), *_too_little(report), *_confounded(report), *_shared(report, usable))
+    found = (
+        *_left_out(report),
+        *_too_little(report),
+        *_confounded(report),
+        *_shared(report, usable),
+    )
     return [{"code": code, "message": message} for code, message in found]
 
 
 def _left_out(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if count := report["n_duplicates"]:
-        yield "duplicates", f"Pairs that repeat an earlier one and are left out: {count:,}."
+        yield (
+            "duplicates",
+            f"Pairs that repeat an earlier one and are left out: {count:,}.",
+        )
     if count := report["n_identical"]:
-        yield "identical", f"Pairs whose two texts are the same and are left out: {count:,}."
+        yield (
+            "identical",
+            f"Pairs whose two texts are the same and are left out: {count:,}.",
+        )
     if count := report["n_contradictory"]:
-        yield "contradictory", f"Pairs that also stand the other way round and cancel out: {count:,}."
+        yield (
+            "contradictory",
+            f"Pairs that also stand the other way round and cancel out: {count:,}.",
+        )
 
 
 def _too_little(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -34,10 +50,16 @@ def _too_little(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{count} usable pairs give wide intervals; {FEW_PAIRS} or more let a verdict be reached.",
         )
     if (count := report["splits"]["test"]) < FEW_TEST_PAIRS:
-        yield "few_test_pairs", f"Only {count} pairs are left for the test; more groups would help."
+        yield (
+            "few_test_pairs",
+            f"Only {count} pairs are left for the test; more groups would help.",
+        )
     largest, usable = report["groups"]["largest"], report["n_usable"]
     if largest > LARGEST_GROUP_SHARE * usable:
-        yield "large_group", f"One group holds {largest / usable:.0%} of the pairs, so the splits are uneven."
+        yield (
+            "large_group",
+            f"One group holds {largest / usable:.0%} of the pairs, so the splits are uneven.",
+        )
 
 
 def _confounded(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -57,7 +79,9 @@ def _confounded(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _shared(report: Mapping[str, Any], usable: Sequence[ContrastivePair]) -> Iterator[tuple[str, str]]:
+def _shared(
+    report: Mapping[str, Any], usable: Sequence[ContrastivePair]
+) -> Iterator[tuple[str, str]]:
     prompts = [pair.prompt for pair in usable if pair.prompt and not pair.group]
     if repeated := len(prompts) - len(set(prompts)):
         yield (

@@ -22,7 +22,9 @@ MOST_REPEATED = 0.5
 MOST_CONTRADICTORY = 0.1
 
 
-def check_pairs(pairs: Sequence[ContrastivePair], *, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
+def check_pairs(
+    pairs: Sequence[ContrastivePair], *, limits: Limits = DEFAULT_LIMITS
+) -> dict[str, Any]:
     """The report, ready for JSON; lengths are in characters, rows count from 1.
 
     Raises:
@@ -44,7 +46,9 @@ def check_pairs(pairs: Sequence[ContrastivePair], *, limits: Limits = DEFAULT_LI
         "length": length_report(usable),
         "letters": letter_report(usable),
         "groups": _groups(usable),
-        "domains": dict(sorted(Counter(pair.domain for pair in usable if pair.domain).items())),
+        "domains": dict(
+            sorted(Counter(pair.domain for pair in usable if pair.domain).items())
+        ),
         "splits": _sizes(split_pairs(pairs, seed), seed),
     }
     return {**report, "warnings": dataset_warnings(report, usable)}
@@ -111,4 +115,6 @@ def _rows(indexes: Sequence[int]) -> list[int]:
 
 
 def _some(indexes: Sequence[int]) -> str:
-    return ", ".join(str(index + 1) for index in indexes[:5]) + (", …" if len(indexes) > 5 else "")
+    return ", ".join(str(index + 1) for index in indexes[:5]) + (
+        ", …" if len(indexes) > 5 else ""
+    )

@@ -46,6 +46,8 @@ def letter_report(pairs: Sequence[ContrastivePair]) -> dict[str, Any] | None:
     letters = {match[1].upper() for match in positive + negative if match}
     return {
         "positive": dict(sorted(shown.items())),
-        "negative": dict(sorted(Counter(match[1].upper() for match in negative if match).items())),
+        "negative": dict(
+            sorted(Counter(match[1].upper() for match in negative if match).items())
+        ),
         "imbalance": round(max(shown.values()) / len(pairs) - 1 / len(letters), 3),
     }

@@ -45,7 +45,9 @@ def checked_bytes(data: bytes, filename: str, limits: Limits) -> bytes:
         )
     body = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
     if not body or body.isspace():
-        raise PairsError("the file is empty; send at least one pair per line", code="dataset.empty")
+        raise PairsError(
+            "the file is empty; send at least one pair per line", code="dataset.empty"
+        )
     _check_kind(body)
     _check_utf8(body)
     _check_lines(body)
@@ -66,7 +68,9 @@ def _check_file_name(filename: str) -> None:
 def _check_kind(body: bytes) -> None:
     kind, remedy = _binary_kind(body)
     if kind:
-        raise PairsError(f"the file is {kind}, not text; {remedy}", code="dataset.not_text")
+        raise PairsError(
+            f"the file is {kind}, not text; {remedy}", code="dataset.not_text"
+        )
 
 
 def _binary_kind(body: bytes) -> tuple[str, str]:
@@ -94,7 +98,9 @@ def _check_utf8(body: bytes) -> None:
     if name is None and b"\x00" in body[:4]:
         name = "UTF-16 without a mark, or UTF-32"
     if name is not None:
-        raise PairsError(f"the file is {name}; save it as UTF-8", code="dataset.encoding")
+        raise PairsError(
+            f"the file is {name}; save it as UTF-8", code="dataset.encoding"
+        )
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(body), MIB):
         waiting = len(decoder.getstate()[0])
@@ -111,7 +117,8 @@ def _check_utf8(body: bytes) -> None:
 def _check_lines(body: bytes) -> None:
     if (at := body.find(b"\x00")) >= 0:
         raise PairsError(
-            f"line {_line(body, at)} holds a zero byte; take it out", code="dataset.control_character"
+            f"line {_line(body, at)} holds a zero byte; take it out",
+            code="dataset.control_character",
         )
     if body.count(b"\r") != body.count(b"\r\n"):
         at = body.replace(b"\r\n", b"\n\n").find(b"\r")

@@ -28,7 +28,11 @@ class Shape:
     @property
     def required(self) -> tuple[str, ...]:
         """The fields that a row must have."""
-        return (*((self.prompt,) if self.prompt_required else ()), self.positive, self.negative)
+        return (
+            *((self.prompt,) if self.prompt_required else ()),
+            self.positive,
+            self.negative,
+        )
 
 
 HOUSE = Shape("house", "positive", "negative", "prompt")
@@ -49,7 +53,11 @@ def row_shape(fields: Collection[str], row: int | None, *shapes: Shape) -> Shape
     Raises:
         PairsError: none of them does, or more than one.
     """
-    found = [shape for shape in shapes if shape.positive in fields or shape.negative in fields]
+    found = [
+        shape
+        for shape in shapes
+        if shape.positive in fields or shape.negative in fields
+    ]
     if len(found) == 1:
         return found[0]
     known = " or ".join(f"{shape.positive} and {shape.negative}" for shape in shapes)
@@ -57,7 +65,9 @@ def row_shape(fields: Collection[str], row: int | None, *shapes: Shape) -> Shape
         message = f"has the fields {_listed(fields)}; expected {known}"
         raise PairsError(message, code="dataset.missing_field", row=row)
     raise PairsError(
-        f"mixes two forms ({_listed(fields)}); keep either {known}", code="dataset.unknown_field", row=row
+        f"mixes two forms ({_listed(fields)}); keep either {known}",
+        code="dataset.unknown_field",
+        row=row,
     )
 
 
@@ -74,10 +84,16 @@ def check_fields(fields: Collection[str], shape: Shape, row: int | None) -> None
             row=row,
         )
     if absent := [field for field in shape.required if field not in fields]:
-        raise PairsError(f"has no {' and no '.join(absent)}; add it", code="dataset.missing_field", row=row)
+        raise PairsError(
+            f"has no {' and no '.join(absent)}; add it",
+            code="dataset.missing_field",
+            row=row,
+        )
 
 
-def pair_from_row(fields: Mapping[str, object], shape: Shape, row: int, limits: Limits) -> ContrastivePair:
+def pair_from_row(
+    fields: Mapping[str, object], shape: Shape, row: int, limits: Limits
+) -> ContrastivePair:
     """One pair from one row.
 
     Raises:
@@ -85,7 +101,9 @@ def pair_from_row(fields: Mapping[str, object], shape: Shape, row: int, limits: 
     """
     check_fields(fields.keys(), shape, row)
     texts = {
-        field: checked_text(fields.get(field, ""), field, row, limits, required=field in shape.required)
+        field: checked_text(
+            fields.get(field, ""), field, row, limits, required=field in shape.required
+        )
         for field in shape.fields
     }
     return ContrastivePair(
@@ -109,4 +127,8 @@ def check_row_count(count: int, limits: Limits) -> None:
 
 def _listed(fields: Collection[str]) -> str:
     shown = ", ".join(repr(field[:40]) for field in list(fields)[:8])
-    return shown + (f" and {len(fields) - 8} more" if len(fields) > 8 else "") if fields else "none"
+    return (
+        shown + (f" and {len(fields) - 8} more" if len(fields) > 8 else "")
+        if fields
+        else "none"
+    )

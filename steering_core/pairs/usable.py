@@ -1,5 +1,6 @@
 """Which pairs of a dataset count: the first of each text, unless both texts are the same."""
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ class Sorted:
     usable: tuple[int, ...]
     duplicates: tuple[int, ...]
     identical: tuple[int, ...]
-    contradictory: tuple[int, ...]  # usable, but the same pair also stands the other way round
+    contradictory: tuple[
+        int, ...
+    ]  # usable, but the same pair also stands the other way round
 
 
 def sort_pairs(pairs: Sequence[ContrastivePair]) -> Sorted:
@@ -31,13 +34,22 @@ def sort_pairs(pairs: Sequence[ContrastivePair]) -> Sorted:
             duplicates.append(index)
         else:
             first[texts] = index
-    contradictory = [index for (prompt, one, two), index in first.items() if (prompt, two, one) in first]
-    return Sorted(tuple(first.values()), tuple(duplicates), tuple(identical), tuple(contradictory))
+    contradictory = [
+        index
+        for (prompt, one, two), index in first.items()
+        if (prompt, two, one) in first
+    ]
+    return Sorted(
+        tuple(first.values()), tuple(duplicates), tuple(identical), tuple(contradictory)
+    )
 
 
 def group_name(pair: ContrastivePair) -> str:
     """What a pair is split by; a pair without group is a group of its own, wherever it stands in the file."""
-    return f"group {pair.group}" if pair.group else "pair " + "\0".join(_texts(pair))
+    if pair.group:
+        return f"group {pair.group}"
+    # A hash, because the names of all pairs would otherwise hold the whole dataset once more.
+    return "pair " + hashlib.sha256("\0".join(_texts(pair)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _texts(pair: ContrastivePair) -> Texts:

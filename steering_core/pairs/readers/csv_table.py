@@ -26,7 +26,11 @@ _FORMULA_STARTS = ("=", "+", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff20")
 def looks_like_table(body: bytes) -> bool:
     """Whether the first line could be a header: it has a delimiter or a known column name."""
     header = body.split(b"\n", 1)[0].decode("utf-8")
-    return "," in header or _foreign_delimiter(header) is not None or header.strip().strip('"') in _KNOWN
+    return (
+        "," in header
+        or _foreign_delimiter(header) is not None
+        or header.strip().strip('"') in _KNOWN
+    )
 
 
 def read_csv(body: bytes, limits: Limits) -> PairFile:
@@ -41,13 +45,18 @@ def read_csv(body: bytes, limits: Limits) -> PairFile:
     shape = _checked_header(columns, limits)
     pairs = tuple(_pair(columns, cells, shape, row, limits) for row, cells in rows)
     if not pairs:
-        raise PairsError("the table has a header and no rows; add pairs below it", code="dataset.empty")
+        raise PairsError(
+            "the table has a header and no rows; add pairs below it",
+            code="dataset.empty",
+        )
     return PairFile(_NAMES[shape], pairs)
 
 
 def _records(body: bytes) -> Iterator[tuple[int, list[str]]]:
     """(0, header), then (row, cells). Decoded as it goes: a whole table as wide characters takes 4 times the bytes."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True)
+    reader = csv.reader(
+        io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True
+    )
     row = 0
     while True:
         try:
@@ -63,7 +72,11 @@ def _records(body: bytes) -> Iterator[tuple[int, list[str]]]:
 def _csv_error(error: csv.Error, row: int) -> PairsError:
     at = row or None
     if "field larger" in str(error):
-        return PairsError("a cell is longer than any text may be", code="dataset.field_too_long", row=at)
+        return PairsError(
+            "a cell is longer than any text may be",
+            code="dataset.field_too_long",
+            row=at,
+        )
     return PairsError(
         f"the quotes do not match ({error}); double every quote inside a quoted cell",
         code="dataset.csv_quotes",
@@ -91,7 +104,8 @@ def _checked_header(columns: list[str], limits: Limits) -> Shape:
     if len(set(columns)) != len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
         raise PairsError(
-            f"the column {twice[:40]!r} stands twice in the header", code="dataset.header_duplicate"
+            f"the column {twice[:40]!r} stands twice in the header",
+            code="dataset.header_duplicate",
         )
     shape = row_shape(columns, None, HOUSE, PREFERENCE)
     check_fields(columns, shape, None)
@@ -107,10 +121,14 @@ def _foreign_delimiter(header: str) -> str | None:
     return None
 
 
-def _pair(columns: list[str], cells: list[str], shape: Shape, row: int, limits: Limits) -> ContrastivePair:
+def _pair(
+    columns: list[str], cells: list[str], shape: Shape, row: int, limits: Limits
+) -> ContrastivePair:
     check_row_count(row, limits)
     if not cells:
-        raise PairsError("the row is blank; take it out", code="dataset.blank_row", row=row)
+        raise PairsError(
+            "the row is blank; take it out", code="dataset.blank_row", row=row
+        )
     if len(cells) != len(columns):
         raise PairsError(
             f"the row has {len(cells)} cells, the header {len(columns)}; put quotes around texts with commas",

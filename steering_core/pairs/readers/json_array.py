@@ -7,7 +7,14 @@ from steering_core.errors import PairsError
 from steering_core.pairs.limits import Limits
 from steering_core.pairs.pair import PairFile
 from steering_core.pairs.readers.json_lines import parse_row
-from steering_core.pairs.rows import CAA, HOUSE, PREFERENCE, check_row_count, pair_from_row, row_shape
+from steering_core.pairs.rows import (
+    CAA,
+    HOUSE,
+    PREFERENCE,
+    check_row_count,
+    pair_from_row,
+    row_shape,
+)
 
 
 def read_json_array(body: bytes, limits: Limits) -> PairFile:
@@ -24,10 +31,13 @@ def read_json_array(body: bytes, limits: Limits) -> PairFile:
         )
     rows = parse_row(body.decode("utf-8"), None)
     if not rows:
-        raise PairsError("the JSON array is empty; send at least one pair", code="dataset.empty")
+        raise PairsError(
+            "the JSON array is empty; send at least one pair", code="dataset.empty"
+        )
     check_row_count(len(rows), limits)
     pairs = (
-        pair_from_row(_question(value, row), CAA, row, limits) for row, value in enumerate(rows, start=1)
+        pair_from_row(_question(value, row), CAA, row, limits)
+        for row, value in enumerate(rows, start=1)
     )
     return PairFile("caa", tuple(pairs))
 

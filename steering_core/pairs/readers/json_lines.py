@@ -6,7 +6,13 @@ from typing import Any
 from steering_core.errors import FormatError, PairsError
 from steering_core.pairs.limits import Limits
 from steering_core.pairs.pair import PairFile
-from steering_core.pairs.rows import HOUSE, PREFERENCE, check_row_count, pair_from_row, row_shape
+from steering_core.pairs.rows import (
+    HOUSE,
+    PREFERENCE,
+    check_row_count,
+    pair_from_row,
+    row_shape,
+)
 from steering_core.spec import parse_json
 
 _NAMES = {HOUSE: "jsonl", PREFERENCE: "preference_jsonl"}
@@ -36,10 +42,16 @@ def _object(line: bytes, row: int, limits: Limits) -> Mapping[str, Any]:
             row=row,
         )
     if not line.strip():
-        raise PairsError("the line is blank; take it out", code="dataset.blank_row", row=row)
+        raise PairsError(
+            "the line is blank; take it out", code="dataset.blank_row", row=row
+        )
     value = parse_row(line.decode("utf-8"), row)
     if not isinstance(value, dict):
-        raise PairsError("the line is JSON but no object; expected {…}", code="dataset.not_object", row=row)
+        raise PairsError(
+            "the line is JSON but no object; expected {…}",
+            code="dataset.not_object",
+            row=row,
+        )
     return value
 
 

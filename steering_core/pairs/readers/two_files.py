@@ -11,7 +11,9 @@ from steering_core.pairs.rows import check_row_count
 from steering_core.pairs.text import checked_text
 
 
-def read_two_files(positive: bytes, negative: bytes, *, limits: Limits = DEFAULT_LIMITS) -> PairFile:
+def read_two_files(
+    positive: bytes, negative: bytes, *, limits: Limits = DEFAULT_LIMITS
+) -> PairFile:
     """Promptless pairs: each line is a whole user turn.
 
     Raises:
@@ -25,7 +27,9 @@ def read_two_files(positive: bytes, negative: bytes, *, limits: Limits = DEFAULT
             code="dataset.line_count",
         )
     pairs = (
-        ContrastivePair(_text(left, "positive", row, limits), _text(right, "negative", row, limits))
+        ContrastivePair(
+            _text(left, "positive", row, limits), _text(right, "negative", row, limits)
+        )
         for row, (left, right) in enumerate(zip(shown, hidden, strict=True), start=1)
     )
     return PairFile("two_files", tuple(pairs))
@@ -40,5 +44,9 @@ def _lines(data: bytes, limits: Limits) -> list[bytes]:
 def _text(line: bytes, field: str, row: int, limits: Limits) -> str:
     text = line.removesuffix(b"\r").decode("utf-8")
     if not text.strip():
-        raise PairsError(f"the {field} line is blank; take both lines out", code="dataset.blank_row", row=row)
+        raise PairsError(
+            f"the {field} line is blank; take both lines out",
+            code="dataset.blank_row",
+            row=row,
+        )
     return checked_text(text, field, row, limits, required=True)
