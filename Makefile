@@ -47,7 +47,7 @@ lint: $(TOOLS)
 .PHONY: types
 types: $(TOOLS)
 	@echo "types: mypy"
-	@$(BIN)/mypy
+	@SECRET_KEY=types DATABASE_URL=postgresql://localhost/types REDIS_URL=redis://localhost $(BIN)/mypy
 
 .PHONY: contracts
 contracts: $(TOOLS)

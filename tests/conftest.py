@@ -22,7 +22,7 @@ from registry.embedded.valkey import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 # Tests that need no Django: the library's, and those that start servers of their own.
-WITHOUT_DJANGO = tuple(ROOT / "tests" / name for name in ("steering_core", "embedded"))
+WITHOUT_DJANGO = tuple(ROOT / "tests" / name for name in ("steering_core", "embedded", "deploy"))
 SESSION = ExitStack()
 
 
