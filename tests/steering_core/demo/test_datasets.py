@@ -42,9 +42,11 @@ def test_pairs_of_alphabetical_have_equal_bags_of_words() -> None:
 def test_pairs_of_an_axis_ask_for_what_their_group_and_domain_say(axis: str) -> None:
     for pair in demo_pairs(axis, 40, 1, domains=["legal", "garden"]):
         topic = parse_topic(pair.prompt)
-        assert topic is not None and topic.unsafe is (axis == "refusal")
+        assert topic is not None
+        assert topic.unsafe is (axis == "refusal")
         assert (topic.item, topic.domain.name) == (pair.group, pair.domain)
-        assert pair.domain in ("legal", "garden") and not topic.held_out
+        assert pair.domain in ("legal", "garden")
+        assert not topic.held_out
 
 
 def test_pairs_of_unknown_axis_domain_or_count_raise() -> None:
@@ -69,7 +71,8 @@ def test_example_file_is_what_the_command_writes(axis: str) -> None:
 @pytest.mark.parametrize("axis", AXES)
 def test_example_file_covers_all_domains_and_many_groups(axis: str) -> None:
     pairs = read_pairs((EXAMPLES / f"{axis}.jsonl").read_bytes()).pairs
-    assert len(pairs) >= 200 and {pair.domain for pair in pairs} == set(DOMAINS)
+    assert len(pairs) >= 200
+    assert {pair.domain for pair in pairs} == set(DOMAINS)
     assert len({pair.group for pair in pairs}) >= 60
     assert len(set(pairs)) == len(pairs)
 

@@ -20,7 +20,8 @@ def test_reply_drawn_from_any_seed_is_read_back_whole(
     text = reply(topic, draw_latents(draw), draw, "r", marker_set=marker_set)
     sentences = parse_reply(text)
     assert " ".join(sentence.text for sentence in sentences) == text
-    assert all(sentence.kind for sentence in sentences) and coherence("", text) == 1.0
+    assert all(sentence.kind for sentence in sentences)
+    assert coherence("", text) == 1.0
     assert {sentence.item for sentence in sentences} - {""} == {str(topic)}
     assert {sentence.tool for sentence in sentences} - {""} <= set(lexicon.TOOLS_OF[topic.item])
 

@@ -64,7 +64,8 @@ def test_coherence_counts_sentences_inside_the_grammar(reply: str, expected: flo
 @pytest.mark.parametrize("axis", AXES)
 def test_choose_scorer_on_pairs_of_an_axis_finds_it(axis: str) -> None:
     scorer = choose_scorer(demo_pairs(axis, 60, 2))
-    assert scorer is not None and scorer.name == f"demo:{axis}"
+    assert scorer is not None
+    assert scorer.name == f"demo:{axis}"
     assert (scorer.negative_pole, scorer.positive_pole) == (
         AXES[axis].negative_pole,
         AXES[axis].positive_pole,
@@ -74,7 +75,8 @@ def test_choose_scorer_on_pairs_of_an_axis_finds_it(axis: str) -> None:
 def test_choose_scorer_on_swapped_pairs_swaps_the_poles() -> None:
     pairs = [ContrastivePair(p.negative, p.positive, p.prompt) for p in demo_pairs("formality", 30, 2)]
     scorer = choose_scorer(pairs)
-    assert scorer is not None and (scorer.negative_pole, scorer.positive_pole) == ("formal", "casual")
+    assert scorer is not None
+    assert (scorer.negative_pole, scorer.positive_pole) == ("formal", "casual")
     assert scorer.score("", pairs[0].positive) > 0
 
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
-from steering_core.demo.lexicon import SPECIAL_TOKENS, vocabulary
 from steering_core.demo.language import conversation, render
+from steering_core.demo.lexicon import SPECIAL_TOKENS, vocabulary
 from steering_core.demo.tokenizer import build_tokenizer
 
 UNKNOWN = SPECIAL_TOKENS.index("<unk>")
@@ -36,7 +36,8 @@ def test_chat_template_of_a_conversation_is_the_corpus_text(
     assert tokenizer.apply_chat_template(messages, tokenize=False) == text
     ids = tokenizer.apply_chat_template(messages, return_dict=False)
     assert ids == tokenizer(text, add_special_tokens=False)["input_ids"]
-    assert len(ids) == len(text.split()) and tokenizer.decode(ids) == text
+    assert len(ids) == len(text.split())
+    assert tokenizer.decode(ids) == text
     plain = " ".join(message["content"] for message in messages)
     assert tokenizer.decode(ids, skip_special_tokens=True) == plain
 
@@ -68,4 +69,5 @@ def test_foreign_words_decode_to_their_lower_case(tokenizer: PreTrainedTokenizer
 
 def test_long_run_without_spaces_is_cut_and_encoded(tokenizer: PreTrainedTokenizerFast) -> None:
     ids = tokenizer("é" * 5000, add_special_tokens=False)["input_ids"]
-    assert len(ids) == 10_000 and UNKNOWN not in ids
+    assert len(ids) == 10_000
+    assert UNKNOWN not in ids

@@ -19,16 +19,22 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
     torch.manual_seed(0)
     for shape in ((3, 16, 40), (2, 40, 16)):
         values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
-        assert 0.6 < float(values.min()) and float(values.max()) < 1.3
+        assert float(values.min()) > 0.6
+        assert float(values.max()) < 1.3
 
 
-def test_training_of_thirty_steps_lowers_the_loss_and_repeats_exactly() -> None:
-    recipe, lines = Recipe(steps=30, tokens_per_batch=384), list[str]()
-    model, _, history = train(recipe, progress=lines.append)
+def test_training_of_thirty_steps_lowers_the_loss() -> None:
+    lines = list[str]()
+    _, _, history = train(Recipe(steps=30, tokens_per_batch=384), progress=lines.append)
     losses = [point["loss"] for point in history.points]
-    assert losses[-1] < losses[0] - 1 and len(lines) == len(losses) == 6
-    again, _, _ = train(Recipe(steps=30, tokens_per_batch=384), progress=lines.append)
-    assert torch.equal(model.lm_head.weight, again.lm_head.weight)
+    assert losses[-1] < losses[0] - 1
+    assert len(lines) == len(losses) == 6
+
+
+def test_training_with_equal_seed_gives_equal_weights() -> None:
+    recipe = Recipe(steps=3, tokens_per_batch=256)
+    first, second = (train(recipe, progress=len)[0].state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_padded_rows_of_unequal_length_are_filled_on_the_right() -> None:
@@ -46,9 +52,12 @@ def test_command_trains_measures_and_stores_a_model(
     out = tmp_path / "model"
     assert main(["--steps", "2", "--prompts", "2", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "step    2 of 2" in printed and "shipped" in printed and str(out) in printed
+    assert "step    2 of 2" in printed
+    assert "shipped" in printed
+    assert str(out) in printed
     facts = json.loads((out / "training.json").read_text(encoding="utf-8"))
-    assert facts["recipe"]["steps"] == 2 and facts["quality"]
+    assert facts["recipe"]["steps"] == 2
+    assert facts["quality"]
     model, _ = load_demo_model(out)
     assert model.dtype == torch.float32
 
@@ -70,7 +79,7 @@ def test_help_names_both_commands_without_loading_torch() -> None:
     code = "import sys; from steering_core.demo.__main__ import main\ntry: main(['--help'])\n"
     code += "except SystemExit: sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[3]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
@@ -78,7 +87,8 @@ def test_help_names_both_commands_without_loading_torch() -> None:
         cwd=root,
         env=dict(os.environ),
     )
-    assert "examples" in done.stdout and "--install" in done.stdout
+    assert "examples" in done.stdout
+    assert "--install" in done.stdout
 
 
 def test_quality_table_without_a_shipped_model_shows_a_dash() -> None:
