@@ -97,7 +97,9 @@ def digest_hex(named: str) -> str:
     """
     prefix, _, hexadecimal = named.partition(":")
     if prefix != "sha256" or len(hexadecimal) != 64 or set(hexadecimal) - set("0123456789abcdef"):
-        raise FormatError(f"{named!r} is not a digest; expected sha256: and 64 hex digits", code="format.digest")
+        raise FormatError(
+            f"{named!r} is not a digest; expected sha256: and 64 hex digits", code="format.digest"
+        )
     return hexadecimal
 
 
@@ -173,7 +175,12 @@ class ExtractionSpec:
     effort: str = "standard"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", METHODS), ("site", SITES), ("pooling", POOLINGS), ("effort", EFFORTS)):
+        for name, allowed in (
+            ("method", METHODS),
+            ("site", SITES),
+            ("pooling", POOLINGS),
+            ("effort", EFFORTS),
+        ):
             value = getattr(self, name)
             if value not in allowed:
                 raise ExtractionError(

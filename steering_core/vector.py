@@ -89,10 +89,11 @@ class SteeringVector:
         return self * -1.0
 
     def __mul__(self, factor: float) -> "SteeringVector":
-        """Every direction times `factor`. The window is in strengths, so only the sign of the factor moves it."""
+        """Every direction times `factor`. The window is in strengths, so only the sign moves it."""
         if not math.isfinite(factor):
             raise FormatError(
-                f"cannot multiply a vector by {factor}; expected a finite number", code="format.not_finite"
+                f"cannot multiply a vector by {factor}; expected a finite number",
+                code="format.not_finite",
             )
         scaled = {key: _scaled(direction, factor) for key, direction in self.directions.items()}
         window = self.window if factor > 0 else None
@@ -132,7 +133,10 @@ class SteeringVector:
 
     def _nonzero(self, value: float, site_key: str) -> float:
         if value == 0.0:
-            raise FormatError(f"the direction at {site_key} is zero and points nowhere", code="format.zero")
+            raise FormatError(
+                f"the direction at {site_key} is zero and points nowhere",
+                code="format.zero",
+            )
         return value
 
 
@@ -152,7 +156,8 @@ def _checked(key: str, direction: Direction, model: ModelIdentity) -> Direction:
         )
     if not np.isfinite(copied).all():
         raise FormatError(
-            f"{key} holds NaN or infinity; every value must be finite", code="format.not_finite"
+            f"{key} holds NaN or infinity; every value must be finite",
+            code="format.not_finite",
         )
     copied.flags.writeable = False
     return copied
@@ -168,13 +173,15 @@ def _check_scale(
         raise FormatError("a steering vector needs at least one direction", code="format.no_tensors")
     if set(directions) != set(residual_norms):
         raise FormatError(
-            f"directions at {sorted(directions)} but residual norms at {sorted(residual_norms)}; give one norm each",
+            f"directions at {sorted(directions)} but residual norms at {sorted(residual_norms)}; "
+            "give one norm each",
             code="format.residual_norm",
         )
     for key, norm in residual_norms.items():
         if not (math.isfinite(norm) and norm > 0):
             raise FormatError(
-                f"the residual norm at {key} is {norm}; expected above 0", code="format.residual_norm"
+                f"the residual norm at {key} is {norm}; expected above 0",
+                code="format.residual_norm",
             )
     if operation not in OPERATIONS:
         raise FormatError(
@@ -185,7 +192,8 @@ def _check_scale(
         math.isfinite(window[0]) and math.isfinite(window[1]) and window[0] < window[1]
     ):
         raise FormatError(
-            f"window {window} is not an interval of strengths, lowest first", code="format.window"
+            f"window {window} is not an interval of strengths, lowest first",
+            code="format.window",
         )
 
 
@@ -203,13 +211,14 @@ def _check_addable(left: SteeringVector, right: SteeringVector) -> None:
         )
     if left.operation != right.operation:
         raise FormatError(
-            f"operations {left.operation} and {right.operation} do not add up", code="format.operation"
+            f"operations {left.operation} and {right.operation} do not add up",
+            code="format.operation",
         )
     for key in set(left.directions) & set(right.directions):
         if not math.isclose(left.residual_norms[key], right.residual_norms[key], rel_tol=1e-6):
             raise FormatError(
-                f"the residual norms at {key} are {left.residual_norms[key]} and {right.residual_norms[key]}; "
-                "strengths compare only where they are the same, so apply the two vectors side by side instead",
+                f"the residual norms at {key} are {left.residual_norms[key]} and {right.residual_norms[key]}, "
+                "so strengths do not compare; apply the two vectors side by side instead",
                 code="format.residual_norm",
             )
 

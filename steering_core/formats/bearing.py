@@ -1,4 +1,4 @@
-"""The native vector file: safetensors with one canonical encoding per vector. docs/format.md is the contract."""
+"""The native vector file: safetensors in one canonical encoding. docs/format.md is the contract."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def write_vector(vector: SteeringVector) -> bytes:
     """The file of a vector: the same vector gives the same bytes.
 
     Raises:
-        FormatError: the vector is one that `read_vector` would refuse (a zero direction, no digest, too large).
+        FormatError: `read_vector` would refuse the file (a zero direction, no digest, too large).
     """
     data = _encode(vector)
     _decode(data)
@@ -50,7 +50,7 @@ def read_vector(data: bytes, expected_digest: str | None = None) -> SteeringVect
     # The tensors were copied as they lie, so only the header could have been written in another way.
     if not data.startswith(_encode_header(vector)):
         raise FormatError(
-            "the file says what it says in another way than the one canonical encoding; write it with write_vector",
+            "the file is not the canonical encoding of what it says; write it with write_vector",
             code="format.not_canonical",
         )
     return vector
@@ -101,7 +101,7 @@ def _decode(data: bytes) -> SteeringVector:
     header = read_header(data)
     if header.metadata.keys() != {"format", "manifest"} or header.metadata["format"] != FORMAT_NAME:
         raise FormatError(
-            f"__metadata__ must hold format ({FORMAT_NAME!r}) and manifest and nothing else; a plain safetensors "
+            f"__metadata__ must hold format ({FORMAT_NAME!r}) and manifest and nothing else; a safetensors "
             "file is no Bearing vector until it is imported",
             code="format.metadata",
         )

@@ -1,4 +1,4 @@
-"""Every reason for which a vector file is refused. docs/format.md explains them; a test holds both in step."""
+"""Every reason for which a vector file is refused. docs/format.md explains them, a test compares."""
 
 FORMAT_ERROR_CODES: tuple[str, ...] = (
     "format.block",

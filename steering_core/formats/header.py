@@ -1,4 +1,4 @@
-"""The safetensors header, read more strictly than safetensors reads it. `bearing` reads the tensors behind it."""
+"""The safetensors header, read more strictly than safetensors reads it. `bearing` goes on from here."""
 
 import re
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def read_header(data: bytes) -> Header:
     """The header of a safetensors file of float32 rows that lie one behind the other and fill the file.
 
     Raises:
-        FormatError: anything else, with a code of docs/format.md. Nothing is allocated before sizes are checked.
+        FormatError: anything else. Sizes are checked before anything is allocated.
     """
     raw = _raw_header(data)
     try:

@@ -1,4 +1,4 @@
-"""The manifest of a vector file: everything but the numbers, as canonical JSON. `bearing` puts it in the header."""
+"""The manifest of a vector file: all but the numbers, as canonical JSON. `bearing` puts it in the header."""
 
 import math
 import re

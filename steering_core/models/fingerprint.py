@@ -1,4 +1,4 @@
-"""The model hash: one digest over everything in a base model folder that decides what the model does. No torch.
+"""The model hash: one digest over all files that decide what a base model does. No torch.
 
 `load` compares it before it loads the folder.
 """
@@ -76,8 +76,8 @@ def _refuse_code(path: Path) -> None:
     script = next((item for item in sorted(path.rglob("*")) if item.suffix in (".py", ".pyc", ".so")), None)
     if script is not None:
         raise ModelError(
-            f"{script.name!r} is code; a base model is loaded without running any, so take it out or choose a "
-            "model of an architecture that transformers has",
+            f"{script.name!r} is code; a base model is loaded without running any, so take it out or choose "
+            "a model of an architecture that transformers has",
             code="model.remote_code",
         )
     for name in (_CONFIG, "tokenizer_config.json", "generation_config.json"):
@@ -116,8 +116,8 @@ def _check_weights(path: Path) -> None:
         pickled = sorted(item.name for item in path.iterdir() if item.suffix in _PICKLED)
         if pickled:
             raise ModelError(
-                f"the weights are pickled ({pickled[0]}); pickles run code when they are read, so convert them "
-                "to safetensors",
+                f"the weights are pickled ({pickled[0]}); pickles run code when they are read, so convert "
+                "them to safetensors",
                 code="model.pickled_weights",
             )
         raise ModelError("the folder holds no *.safetensors weights; add them", code="model.no_weights")
@@ -130,7 +130,7 @@ def _check_index(path: Path, shards: set[str]) -> None:
     for shard in sorted({str(name) for name in weight_map.values()}):
         if not _SHARD.fullmatch(shard):
             raise ModelError(
-                f"{_INDEX} points to {shard[:80]!a}; expected the plain name of a *.safetensors file beside it",
+                f"{_INDEX} points to {shard[:80]!a}; expected the name of a *.safetensors file beside it",
                 code="model.index_path",
             )
         if shard not in shards:

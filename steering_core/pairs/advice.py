@@ -12,9 +12,7 @@ LETTER_IMBALANCE = 0.1
 LARGEST_GROUP_SHARE = 0.3
 
 
-def dataset_warnings(
-    report: Mapping[str, Any], usable: Sequence[ContrastivePair]
-) -> list[dict[str, str]]:
+def dataset_warnings(report: Mapping[str, Any], usable: Sequence[ContrastivePair]) -> list[dict[str, str]]:
     """`report` is the report of `checks` so far; `usable` its pairs without duplicates."""
     found = (
         *_left_out(report),
@@ -79,13 +77,11 @@ def _confounded(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _shared(
-    report: Mapping[str, Any], usable: Sequence[ContrastivePair]
-) -> Iterator[tuple[str, str]]:
+def _shared(report: Mapping[str, Any], usable: Sequence[ContrastivePair]) -> Iterator[tuple[str, str]]:
     prompts = [pair.prompt for pair in usable if pair.prompt and not pair.group]
     if repeated := len(prompts) - len(set(prompts)):
         yield (
             "shared_prompts",
-            f"Pairs without a group that repeat a prompt: {repeated:,}; the same prompt may stand in training "
-            "and test. Give pairs of one prompt the same group.",
+            f"Pairs without a group that repeat a prompt: {repeated:,}; the same prompt may stand in "
+            "training and test. Give pairs of one prompt the same group.",
         )

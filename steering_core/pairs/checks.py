@@ -22,9 +22,7 @@ MOST_REPEATED = 0.5
 MOST_CONTRADICTORY = 0.1
 
 
-def check_pairs(
-    pairs: Sequence[ContrastivePair], *, limits: Limits = DEFAULT_LIMITS
-) -> dict[str, Any]:
+def check_pairs(pairs: Sequence[ContrastivePair], *, limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """The report, ready for JSON; lengths are in characters, rows count from 1.
 
     Raises:
@@ -46,9 +44,7 @@ def check_pairs(
         "length": length_report(usable),
         "letters": letter_report(usable),
         "groups": _groups(usable),
-        "domains": dict(
-            sorted(Counter(pair.domain for pair in usable if pair.domain).items())
-        ),
+        "domains": dict(sorted(Counter(pair.domain for pair in usable if pair.domain).items())),
         "splits": _sizes(split_pairs(pairs, seed), seed),
     }
     return {**report, "warnings": dataset_warnings(report, usable)}
@@ -57,13 +53,15 @@ def check_pairs(
 def _refuse_repeats(kinds: Sorted, total: int) -> None:
     if len(kinds.identical) > MOST_REPEATED * total:
         raise PairsError(
-            f"in {len(kinds.identical):,} of {total:,} pairs both texts are the same (rows {_some(kinds.identical)}); "
+            f"in {len(kinds.identical):,} of {total:,} pairs both texts are the same "
+            f"(rows {_some(kinds.identical)}); "
             "the two texts of a pair must differ in the trait",
             code="dataset.mostly_identical",
         )
     if len(kinds.duplicates) > MOST_REPEATED * total:
         raise PairsError(
-            f"{len(kinds.duplicates):,} of {total:,} pairs repeat an earlier one (rows {_some(kinds.duplicates)}); "
+            f"{len(kinds.duplicates):,} of {total:,} pairs repeat an earlier one "
+            f"(rows {_some(kinds.duplicates)}); "
             "repeated pairs measure nothing new, send each once",
             code="dataset.mostly_duplicates",
         )
@@ -78,15 +76,16 @@ def _refuse_repeats(kinds: Sorted, total: int) -> None:
 def _refuse_too_few(usable: Sequence[ContrastivePair], limits: Limits) -> None:
     if len(usable) < limits.min_pairs:
         raise PairsError(
-            f"{len(usable)} usable pairs; at least {limits.min_pairs} are needed, and about 100 for narrow intervals",
+            f"{len(usable)} usable pairs; at least {limits.min_pairs} are needed, "
+            "and about 100 for narrow intervals",
             code="dataset.too_few_pairs",
         )
     groups = len({group_name(pair) for pair in usable})
     if groups < limits.min_groups:
         raise PairsError(
-            f"{groups} {'group' if groups == 1 else 'groups'} over all pairs; at least {limits.min_groups} are "
-            "needed, since training and test must not share one. Name the topic or template of each pair in its "
-            "group, or leave the group out where pairs have nothing in common",
+            f"{groups} {'group' if groups == 1 else 'groups'} over all pairs; at least {limits.min_groups} "
+            "are needed, since training and test must not share one. Name the topic or template of each pair "
+            "in its group, or leave the group out where pairs have nothing in common",
             code="dataset.too_few_groups",
         )
 
@@ -115,6 +114,4 @@ def _rows(indexes: Sequence[int]) -> list[int]:
 
 
 def _some(indexes: Sequence[int]) -> str:
-    return ", ".join(str(index + 1) for index in indexes[:5]) + (
-        ", …" if len(indexes) > 5 else ""
-    )
+    return ", ".join(str(index + 1) for index in indexes[:5]) + (", …" if len(indexes) > 5 else "")

@@ -1,4 +1,4 @@
-"""Every reason for which a dataset is refused. docs/datasets.md explains them; a test holds both in step."""
+"""Every reason for which a dataset is refused. docs/datasets.md explains them, a test compares."""
 
 DATASET_ERROR_CODES: tuple[str, ...] = (
     "dataset.bidi_control",

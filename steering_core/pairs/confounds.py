@@ -1,4 +1,4 @@
-"""What could pass for the trait without being it: the length of the texts, and the letter of an A/B answer."""
+"""What could pass for the trait without being it: the length of a text, the letter of an A/B answer."""
 
 import re
 from collections import Counter
@@ -46,8 +46,6 @@ def letter_report(pairs: Sequence[ContrastivePair]) -> dict[str, Any] | None:
     letters = {match[1].upper() for match in positive + negative if match}
     return {
         "positive": dict(sorted(shown.items())),
-        "negative": dict(
-            sorted(Counter(match[1].upper() for match in negative if match).items())
-        ),
+        "negative": dict(sorted(Counter(match[1].upper() for match in negative if match).items())),
         "imbalance": round(max(shown.values()) / len(pairs) - 1 / len(letters), 3),
     }

@@ -1,4 +1,4 @@
-"""The bytes of a dataset file before anything is parsed: size, kind, encoding, line endings. `readers` go on."""
+"""A dataset file before anything is parsed: size, kind, encoding, line endings. `readers` go on."""
 
 import codecs
 
@@ -45,9 +45,7 @@ def checked_bytes(data: bytes, filename: str, limits: Limits) -> bytes:
         )
     body = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
     if not body or body.isspace():
-        raise PairsError(
-            "the file is empty; send at least one pair per line", code="dataset.empty"
-        )
+        raise PairsError("the file is empty; send at least one pair per line", code="dataset.empty")
     _check_kind(body)
     _check_utf8(body)
     _check_lines(body)
@@ -55,11 +53,11 @@ def checked_bytes(data: bytes, filename: str, limits: Limits) -> bytes:
 
 
 def _check_file_name(filename: str) -> None:
-    dot = filename.rfind(".")
-    ending = filename[dot:].lower() if dot > 0 else ""
-    if ending and ending not in _FILE_NAME_ENDINGS:
+    _, dot, ending = filename.replace("\\", "/").rpartition("/")[2].lower().rpartition(".")
+    # A version such as pairs-1.2 is no ending.
+    if dot and ending.isalpha() and f".{ending}" not in _FILE_NAME_ENDINGS:
         raise PairsError(
-            f"the file is called *{ending[:16]!r}; a dataset ends in {', '.join(_FILE_NAME_ENDINGS)}, "
+            f"the file name ends in .{ending[:16]}; a dataset ends in {', '.join(_FILE_NAME_ENDINGS)}, "
             "so rename it if it is one",
             code="dataset.file_name",
         )
@@ -68,9 +66,7 @@ def _check_file_name(filename: str) -> None:
 def _check_kind(body: bytes) -> None:
     kind, remedy = _binary_kind(body)
     if kind:
-        raise PairsError(
-            f"the file is {kind}, not text; {remedy}", code="dataset.not_text"
-        )
+        raise PairsError(f"the file is {kind}, not text; {remedy}", code="dataset.not_text")
 
 
 def _binary_kind(body: bytes) -> tuple[str, str]:
@@ -98,9 +94,7 @@ def _check_utf8(body: bytes) -> None:
     if name is None and b"\x00" in body[:4]:
         name = "UTF-16 without a mark, or UTF-32"
     if name is not None:
-        raise PairsError(
-            f"the file is {name}; save it as UTF-8", code="dataset.encoding"
-        )
+        raise PairsError(f"the file is {name}; save it as UTF-8", code="dataset.encoding")
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(body), MIB):
         waiting = len(decoder.getstate()[0])
@@ -109,7 +103,8 @@ def _check_utf8(body: bytes) -> None:
         except UnicodeDecodeError as error:
             at = start - waiting + error.start
             raise PairsError(
-                f"line {_line(body, at)} is not UTF-8 (byte 0x{body[at]:02x} at offset {at:,}); save the file as UTF-8",
+                f"line {_line(body, at)} is not UTF-8 (byte 0x{body[at]:02x} at offset {at:,}); "
+                "save the file as UTF-8",
                 code="dataset.encoding",
             ) from error
 

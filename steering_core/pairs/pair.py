@@ -20,7 +20,7 @@ class ContrastivePair:
 
 @dataclass(frozen=True, slots=True)
 class PairFile:
-    """What a reader made of a file: the name of the format that it recognised, and the pairs in file order."""
+    """What a reader made of a file: the form that it recognised, and the pairs in file order."""
 
     format: str
     pairs: tuple[ContrastivePair, ...]

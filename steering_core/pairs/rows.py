@@ -53,11 +53,7 @@ def row_shape(fields: Collection[str], row: int | None, *shapes: Shape) -> Shape
     Raises:
         PairsError: none of them does, or more than one.
     """
-    found = [
-        shape
-        for shape in shapes
-        if shape.positive in fields or shape.negative in fields
-    ]
+    found = [shape for shape in shapes if shape.positive in fields or shape.negative in fields]
     if len(found) == 1:
         return found[0]
     known = " or ".join(f"{shape.positive} and {shape.negative}" for shape in shapes)
@@ -79,7 +75,7 @@ def check_fields(fields: Collection[str], shape: Shape, row: int | None) -> None
     """
     if unknown := [field for field in fields if field not in shape.fields]:
         raise PairsError(
-            f"has the unknown field {_listed(unknown)}; take it out, the fields are {', '.join(shape.fields)}",
+            f"has the unknown field {_listed(unknown)}; take it out, known are {', '.join(shape.fields)}",
             code="dataset.unknown_field",
             row=row,
         )
@@ -91,9 +87,7 @@ def check_fields(fields: Collection[str], shape: Shape, row: int | None) -> None
         )
 
 
-def pair_from_row(
-    fields: Mapping[str, object], shape: Shape, row: int, limits: Limits
-) -> ContrastivePair:
+def pair_from_row(fields: Mapping[str, object], shape: Shape, row: int, limits: Limits) -> ContrastivePair:
     """One pair from one row.
 
     Raises:
@@ -101,9 +95,7 @@ def pair_from_row(
     """
     check_fields(fields.keys(), shape, row)
     texts = {
-        field: checked_text(
-            fields.get(field, ""), field, row, limits, required=field in shape.required
-        )
+        field: checked_text(fields.get(field, ""), field, row, limits, required=field in shape.required)
         for field in shape.fields
     }
     return ContrastivePair(
@@ -127,8 +119,4 @@ def check_row_count(count: int, limits: Limits) -> None:
 
 def _listed(fields: Collection[str]) -> str:
     shown = ", ".join(repr(field[:40]) for field in list(fields)[:8])
-    return (
-        shown + (f" and {len(fields) - 8} more" if len(fields) > 8 else "")
-        if fields
-        else "none"
-    )
+    return shown + (f" and {len(fields) - 8} more" if len(fields) > 8 else "") if fields else "none"

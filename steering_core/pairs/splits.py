@@ -43,9 +43,7 @@ def split_pairs(pairs: Sequence[ContrastivePair], seed: str) -> Splits:
         )
     order = sorted(
         groups,
-        key=lambda name: hashlib.sha256(
-            f"{seed}/{name}".encode("utf-8", "surrogatepass")
-        ).digest(),
+        key=lambda name: hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogatepass")).digest(),
     )
     dealt = _deal(order, groups)
     if _deviation(dealt) > _TOLERANCE:
@@ -61,16 +59,11 @@ def _deal(order: Sequence[str], groups: Mapping[str, list[int]]) -> list[list[in
     for left, name in zip(range(len(order), 0, -1), order, strict=True):
         empty = [number for number, part in enumerate(parts) if not part]
         open_to = empty if left <= len(empty) else range(len(parts))
-        chosen = max(
-            open_to, key=lambda number: SHARES[number] * total - len(parts[number])
-        )
+        chosen = max(open_to, key=lambda number: SHARES[number] * total - len(parts[number]))
         parts[chosen].extend(groups[name])
     return parts
 
 
 def _deviation(parts: Sequence[Sequence[int]]) -> float:
     total = sum(len(part) for part in parts)
-    return max(
-        abs(len(part) / total - share)
-        for part, share in zip(parts, SHARES, strict=True)
-    )
+    return max(abs(len(part) / total - share) for part, share in zip(parts, SHARES, strict=True))

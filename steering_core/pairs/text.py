@@ -10,12 +10,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # Tag characters, noncharacters and the byte order mark: no reader sees them, a tokenizer does.
 _INVISIBLE = re.compile("[\U000e0000-\U000e007f\ufdd0-\ufdef\ufeff\ufffe\uffff]")
-_UNSAFE = re.compile(
-    "|".join(p.pattern for p in (_SURROGATE, _CONTROL, _BIDI, _INVISIBLE))
-)
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-)
+_UNSAFE = re.compile("|".join(p.pattern for p in (_SURROGATE, _CONTROL, _BIDI, _INVISIBLE)))
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 
 # Spellings of control tokens that chat models are trained on; they would end a turn inside a text.
 _SPECIAL_TOKEN = re.compile(
@@ -47,9 +43,7 @@ _UNSAFE_KINDS = (
 )
 
 
-def checked_text(
-    value: object, field: str, row: int, limits: Limits, *, required: bool
-) -> str:
+def checked_text(value: object, field: str, row: int, limits: Limits, *, required: bool) -> str:
     """`value` as it came, if it is a text that may be shown and tokenized; "" only where it is not required.
 
     Raises:
@@ -69,11 +63,7 @@ def checked_text(
             code="dataset.empty_text",
             row=row,
         )
-    most = (
-        limits.max_label_chars
-        if field in ("group", "domain")
-        else limits.max_field_chars
-    )
+    most = limits.max_label_chars if field in ("group", "domain") else limits.max_field_chars
     if len(value) > most:
         raise PairsError(
             f"{field} has {len(value):,} characters; at most {most:,} are read",
@@ -88,14 +78,10 @@ def _check_characters(value: str, field: str, row: int, limits: Limits) -> None:
     if not value.isprintable():
         for pattern, code, what in _UNSAFE_KINDS if _UNSAFE.search(value) else ():
             if found := pattern.search(value):
-                raise PairsError(
-                    f"{field} holds U+{ord(found[0]):04X}, {what}", code=code, row=row
-                )
-    if not value.isascii() and re.search(
-        f"[{_MARKS}]{{{limits.max_combining_marks + 1}}}", value
-    ):
+                raise PairsError(f"{field} holds U+{ord(found[0]):04X}, {what}", code=code, row=row)
+    if not value.isascii() and re.search(f"[{_MARKS}]{{{limits.max_combining_marks + 1}}}", value):
         raise PairsError(
-            f"{field} stacks more than {limits.max_combining_marks} combining marks on one letter; take them out",
+            f"{field} stacks more than {limits.max_combining_marks} marks on one letter; take them out",
             code="dataset.combining_marks",
             row=row,
         )

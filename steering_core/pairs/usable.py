@@ -17,9 +17,7 @@ class Sorted:
     usable: tuple[int, ...]
     duplicates: tuple[int, ...]
     identical: tuple[int, ...]
-    contradictory: tuple[
-        int, ...
-    ]  # usable, but the same pair also stands the other way round
+    contradictory: tuple[int, ...]  # usable, but the same pair also stands the other way round
 
 
 def sort_pairs(pairs: Sequence[ContrastivePair]) -> Sorted:
@@ -34,14 +32,8 @@ def sort_pairs(pairs: Sequence[ContrastivePair]) -> Sorted:
             duplicates.append(index)
         else:
             first[texts] = index
-    contradictory = [
-        index
-        for (prompt, one, two), index in first.items()
-        if (prompt, two, one) in first
-    ]
-    return Sorted(
-        tuple(first.values()), tuple(duplicates), tuple(identical), tuple(contradictory)
-    )
+    contradictory = [index for (prompt, one, two), index in first.items() if (prompt, two, one) in first]
+    return Sorted(tuple(first.values()), tuple(duplicates), tuple(identical), tuple(contradictory))
 
 
 def group_name(pair: ContrastivePair) -> str:

@@ -82,8 +82,19 @@ def test_parse_site_key_of_site_key_gives_both_back(site: str, block: int) -> No
 
 @pytest.mark.parametrize(
     "key",
-    ["", "resid_post", "resid_post.", "resid_post.01", "resid_post.-1", "resid_post.1.2", "resid_pre.1"]
-    + ["resid_post.\u0661", "resid_post.1e3", " resid_post.1", "resid_post." + "9" * 5000],
+    [
+        "",
+        "resid_post",
+        "resid_post.",
+        "resid_post.01",
+        "resid_post.-1",
+        "resid_post.1.2",
+        "resid_pre.1",
+        "resid_post.١",
+        "resid_post.1e3",
+        " resid_post.1",
+        "resid_post." + "9" * 5000,
+    ],
 )
 def test_parse_site_key_other_names_are_refused(key: str) -> None:
     with pytest.raises(FormatError) as caught:

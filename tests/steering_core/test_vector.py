@@ -73,7 +73,7 @@ def test_neg_turns_directions_and_window_round_and_back(row: np.ndarray) -> None
 
     np.testing.assert_array_equal((-vector).directions[KEY], -row)
     assert (-vector).window == (-0.4, 0.2)
-    assert (-(-vector)).tensor_digest == vector.tensor_digest
+    assert (vector * -1 * -1).tensor_digest == vector.tensor_digest
 
 
 @given(ROWS, ROWS)

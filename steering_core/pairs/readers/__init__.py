@@ -21,9 +21,7 @@ FORMAT_LABELS: dict[str, str] = {
 }
 
 
-def read_pairs(
-    data: bytes, *, filename: str = "", limits: Limits = DEFAULT_LIMITS
-) -> PairFile:
+def read_pairs(data: bytes, *, filename: str = "", limits: Limits = DEFAULT_LIMITS) -> PairFile:
     """The pairs of one file. `filename` can only refuse (a *.zip is no dataset), never choose the form.
 
     Raises:

@@ -19,18 +19,14 @@ from steering_core.pairs.rows import (
 
 _NAMES = {HOUSE: "csv", PREFERENCE: "preference_csv"}
 _KNOWN = frozenset(HOUSE.fields + PREFERENCE.fields)
-# A spreadsheet would run these. A minus is left out: it starts lists in prose and is harmless in front of words.
+# A spreadsheet would run these. A minus is left out, since it starts lists in prose.
 _FORMULA_STARTS = ("=", "+", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff20")
 
 
 def looks_like_table(body: bytes) -> bool:
     """Whether the first line could be a header: it has a delimiter or a known column name."""
     header = body.split(b"\n", 1)[0].decode("utf-8")
-    return (
-        "," in header
-        or _foreign_delimiter(header) is not None
-        or header.strip().strip('"') in _KNOWN
-    )
+    return "," in header or _foreign_delimiter(header) is not None or header.strip().strip('"') in _KNOWN
 
 
 def read_csv(body: bytes, limits: Limits) -> PairFile:
@@ -53,10 +49,8 @@ def read_csv(body: bytes, limits: Limits) -> PairFile:
 
 
 def _records(body: bytes) -> Iterator[tuple[int, list[str]]]:
-    """(0, header), then (row, cells). Decoded as it goes: a whole table as wide characters takes 4 times the bytes."""
-    reader = csv.reader(
-        io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True
-    )
+    """(0, header), then (row, cells). Decoded as it goes, since wide characters take four times the bytes."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8", newline=""), strict=True)
     row = 0
     while True:
         try:
@@ -121,14 +115,10 @@ def _foreign_delimiter(header: str) -> str | None:
     return None
 
 
-def _pair(
-    columns: list[str], cells: list[str], shape: Shape, row: int, limits: Limits
-) -> ContrastivePair:
+def _pair(columns: list[str], cells: list[str], shape: Shape, row: int, limits: Limits) -> ContrastivePair:
     check_row_count(row, limits)
     if not cells:
-        raise PairsError(
-            "the row is blank; take it out", code="dataset.blank_row", row=row
-        )
+        raise PairsError("the row is blank; take it out", code="dataset.blank_row", row=row)
     if len(cells) != len(columns):
         raise PairsError(
             f"the row has {len(cells)} cells, the header {len(columns)}; put quotes around texts with commas",
@@ -145,7 +135,7 @@ def _pair(
 def _checked_cell(cell: str, column: str, row: int) -> str:
     if cell.startswith(_FORMULA_STARTS):
         raise PairsError(
-            f"{column} starts with {cell[0]!r}, which spreadsheets run as a formula; send such texts as JSONL",
+            f"{column} starts with {cell[0]!r}, which spreadsheets run as a formula; send it as JSONL",
             code="dataset.formula",
             row=row,
         )

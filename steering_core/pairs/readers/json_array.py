@@ -31,13 +31,10 @@ def read_json_array(body: bytes, limits: Limits) -> PairFile:
         )
     rows = parse_row(body.decode("utf-8"), None)
     if not rows:
-        raise PairsError(
-            "the JSON array is empty; send at least one pair", code="dataset.empty"
-        )
+        raise PairsError("the JSON array is empty; send at least one pair", code="dataset.empty")
     check_row_count(len(rows), limits)
     pairs = (
-        pair_from_row(_question(value, row), CAA, row, limits)
-        for row, value in enumerate(rows, start=1)
+        pair_from_row(_question(value, row), CAA, row, limits) for row, value in enumerate(rows, start=1)
     )
     return PairFile("caa", tuple(pairs))
 

@@ -42,9 +42,7 @@ def _object(line: bytes, row: int, limits: Limits) -> Mapping[str, Any]:
             row=row,
         )
     if not line.strip():
-        raise PairsError(
-            "the line is blank; take it out", code="dataset.blank_row", row=row
-        )
+        raise PairsError("the line is blank; take it out", code="dataset.blank_row", row=row)
     value = parse_row(line.decode("utf-8"), row)
     if not isinstance(value, dict):
         raise PairsError(

@@ -11,9 +11,7 @@ from steering_core.pairs.rows import check_row_count
 from steering_core.pairs.text import checked_text
 
 
-def read_two_files(
-    positive: bytes, negative: bytes, *, limits: Limits = DEFAULT_LIMITS
-) -> PairFile:
+def read_two_files(positive: bytes, negative: bytes, *, limits: Limits = DEFAULT_LIMITS) -> PairFile:
     """Promptless pairs: each line is a whole user turn.
 
     Raises:
@@ -22,14 +20,12 @@ def read_two_files(
     shown, hidden = _lines(positive, limits), _lines(negative, limits)
     if len(shown) != len(hidden):
         raise PairsError(
-            f"the positive file has {len(shown):,} lines, the negative one {len(hidden):,}; line n of the one "
-            "is paired with line n of the other, so they must be equally long",
+            f"the positive file has {len(shown):,} lines, the negative one {len(hidden):,}; line n of the "
+            "one is paired with line n of the other, so they must be equally long",
             code="dataset.line_count",
         )
     pairs = (
-        ContrastivePair(
-            _text(left, "positive", row, limits), _text(right, "negative", row, limits)
-        )
+        ContrastivePair(_text(left, "positive", row, limits), _text(right, "negative", row, limits))
         for row, (left, right) in enumerate(zip(shown, hidden, strict=True), start=1)
     )
     return PairFile("two_files", tuple(pairs))

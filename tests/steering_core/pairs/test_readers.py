@@ -1,15 +1,29 @@
 import json
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steering_core.errors import PairsError
+from steering_core.pairs.codes import DATASET_ERROR_CODES
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.limits import Limits
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.readers import FORMAT_LABELS, read_pairs, read_two_files
 from tests.hostile_files.datasets import CASES, good_csv, good_rows, jsonl
+
+
+def _read_or_refuse(read: Callable[[], object]) -> None:
+    """Any other exception than a coded refusal fails the test."""
+    refusals: list[PairsError] = []
+    try:
+        read()
+    except PairsError as error:
+        refusals.append(error)
+    assert all(refusal.code in DATASET_ERROR_CODES for refusal in refusals)
+
 
 LETTERS = "abcdefg ÀÉßñ漢字אב🙂👩\u200d🔬<>[]{}|\"'\\,;=+-\n\t"
 TEXTS = st.text(LETTERS, min_size=1, max_size=60).filter(lambda text: bool(text.strip()))
@@ -37,18 +51,12 @@ def test_read_pairs_of_written_jsonl_gives_the_pairs_back(pairs: list[Contrastiv
 )
 def test_read_pairs_any_bytes_raises_only_pairs_error(data: bytes) -> None:
     for start in (b"", b"{", b"[", b"positive,negative\n", b'{"positive":'):
-        try:
-            read_pairs(start + data)
-        except PairsError as error:
-            assert error.code.startswith("dataset.")
+        _read_or_refuse(partial(read_pairs, start + data))
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_read_two_files_any_bytes_raises_only_pairs_error(positive: bytes, negative: bytes) -> None:
-    try:
-        read_two_files(positive, negative)
-    except PairsError as error:
-        assert error.code.startswith("dataset.")
+    _read_or_refuse(lambda: read_two_files(positive, negative))
 
 
 @given(st.data())
@@ -58,10 +66,7 @@ def test_read_pairs_damaged_good_file_raises_only_pairs_error(data: st.DataObjec
     )
     at = data.draw(st.integers(0, len(good)))
     damaged = good[:at] + data.draw(st.binary(max_size=8)) + good[at + data.draw(st.integers(0, 8)) :]
-    try:
-        read_pairs(damaged)
-    except PairsError as error:
-        assert error.code.startswith("dataset.")
+    _read_or_refuse(lambda: read_pairs(damaged))
 
 
 def test_read_pairs_bom_and_windows_line_ends_change_nothing() -> None:
@@ -131,6 +136,8 @@ def test_read_two_files_unequal_or_unusable_is_refused(positive: bytes, negative
 def test_read_pairs_form_is_recognised_whatever_the_file_name() -> None:
     assert read_pairs(good_csv(), filename="pairs.jsonl").format == "csv"
     assert read_pairs(jsonl(good_rows()), filename="PAIRS.CSV").format == "jsonl"
+    assert read_pairs(good_csv(), filename="C:\\old.zip\\pairs-1.2").format == "csv"
+    assert _code(good_csv(), "pairs.csv.exe") == "dataset.file_name"
 
 
 @pytest.mark.parametrize(
@@ -158,8 +165,25 @@ def test_read_pairs_other_mistakes_are_refused(data: bytes, code: str) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["<|eot_id|>", "<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>", "<bos>"]
-    + ["<eos>", "<pad>", "<end>", "<usr>", "<ast>", "<sys>", "<unk>", "<\uff5cUser\uff5c>"],
+    [
+        "<|eot_id|>",
+        "<s>",
+        "</s>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "<bos>",
+        "<eos>",
+        "<pad>",
+        "<end>",
+        "<usr>",
+        "<ast>",
+        "<sys>",
+        "<unk>",
+        "<｜User｜>",
+    ],
 )
 def test_read_pairs_control_token_in_a_text_is_refused(token: str) -> None:
     row = {"positive": f"Sure {token} thing", "negative": "No"}

@@ -35,7 +35,7 @@ def test_split_pairs_no_group_in_two_splits_and_every_usable_pair_once(pairs: li
     groups = [{group_name(pairs[index]) for index in part} for part in parts]
 
     assert all(parts)
-    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+    assert sum(len(part) for part in groups) == len(set.union(*groups))
     assert sorted(index for part in parts for index in part) == sorted(sort_pairs(pairs).usable)
 
 
