@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
 
-from registry.catalog.models import BaseModelRevision
-from registry.catalog.services import base_model_register
 from registry.embedded import valkey
 from steering_core.demo.paths import weights_path
 
@@ -52,6 +51,10 @@ class Processes:
             )
         self.children.append(child)
         return child
+
+    def output(self, *command: str) -> str:
+        """What a command prints; it must end well within a minute."""
+        return subprocess.check_output(command, cwd=ROOT, env=self.environment(), text=True, timeout=60)
 
     def start_worker(self, concurrency: int = 2) -> subprocess.Popen[bytes]:
         return self.start(
@@ -114,7 +117,10 @@ def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def demo_model(transactional_db: None) -> BaseModelRevision:
+def demo_model(transactional_db: None) -> Any:
+    # Imported here: a conftest beside the tests may be read before Django is set up.
+    from registry.catalog.services import base_model_register
+
     return base_model_register(path=weights_path(), name="bearing/demo", scorer="demo")[0]
 
 

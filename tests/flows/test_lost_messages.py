@@ -1,11 +1,11 @@
 """The broker is flushed, restarted or cut, a whole worker is killed or frozen: the run still ends, once."""
 
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
 import redis
-from tests.factories import make_demo_dataset, make_user
 
 from registry.accounts.models import User
 from registry.catalog.models import BaseModelRevision, VectorVersion
@@ -14,6 +14,7 @@ from registry.embedded.valkey import free_port
 from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start
 from registry.runs.states import RunState
+from tests.factories import make_demo_dataset, make_user
 from tests.flows.conftest import Processes
 
 Wait = Callable[[Callable[[], bool], float], None]
@@ -68,6 +69,21 @@ def test_a_restarted_broker_loses_no_run(
     processes.start_broker(port)
 
     wait_for(is_in(while_away, RunState.SUCCEEDED), 90)
+
+
+def test_a_sweep_without_a_broker_keeps_every_run_for_the_next_sweep(
+    processes: Processes, start: Callable[[], Run]
+) -> None:
+    run = start()
+    Run.objects.filter(pk=run.pk).update(notified_at=None)
+
+    processes.extra["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
+    without = processes.output(sys.executable, "manage.py", "sweep_runs", "--once")
+    del processes.extra["REDIS_URL"]
+    with_broker = processes.output(sys.executable, "manage.py", "sweep_runs", "--once")
+
+    assert "ended 0, rang for 0" in without
+    assert "ended 0, rang for 1" in with_broker
 
 
 def test_a_killed_worker_process_loses_no_run(

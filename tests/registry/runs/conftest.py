@@ -1,23 +1,27 @@
-"""A queued run, made the way a user makes one."""
+"""A queued run, made the way a user makes one.
+
+Models are imported inside the fixtures: a conftest beside the tests may be read before Django is set up.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from tests.factories import make_base_model, make_dataset_version, make_user
-
-from registry.accounts.models import User
-from registry.runs.models import Run
-from registry.runs.services import ExtractionRequest, extraction_start
 
 
 @pytest.fixture
-def owner(db: None) -> User:
+def owner(db: None) -> Any:
+    from tests.factories import make_user
+
     return make_user()
 
 
 @pytest.fixture
-def request_for(owner: User) -> Callable[..., ExtractionRequest]:
+def request_for(owner: Any) -> Callable[..., Any]:
     """An extraction request on the owner's own dataset; keywords change it."""
+    from registry.runs.services import ExtractionRequest
+    from tests.factories import make_base_model, make_dataset_version
+
     dataset = make_dataset_version(owner=owner)
     base_model = make_base_model()
 
@@ -29,5 +33,7 @@ def request_for(owner: User) -> Callable[..., ExtractionRequest]:
 
 
 @pytest.fixture
-def run(owner: User, request_for: Callable[..., ExtractionRequest]) -> Run:
+def run(owner: Any, request_for: Callable[..., Any]) -> Any:
+    from registry.runs.services import extraction_start
+
     return extraction_start(owner=owner, request=request_for())[0]

@@ -1,12 +1,7 @@
 from datetime import timedelta
 
-import pytest
-from django.db import transaction
 from django.db.models.functions import Now
-from django.test import override_settings
 
-from registry.celery import app
-from registry.runs.dispatch import ring
 from registry.runs.leases import run_claim
 from registry.runs.models import Run
 from registry.runs.states import ErrorClass, RunState
@@ -80,21 +75,3 @@ def test_runs_sweep_cancels_a_run_whose_worker_died_before_it_could(run: Run) ->
 
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
-
-
-@pytest.mark.django_db(transaction=True)
-def test_extraction_start_with_the_broker_away_keeps_the_run_for_the_sweeper(run: Run) -> None:
-    address = app.conf.broker_url
-    Run.objects.filter(pk=run.pk).update(notified_at=None)
-    try:
-        app.conf.broker_url = "redis://127.0.0.1:1/0"
-        app.pool.force_close_all()
-        with override_settings(), transaction.atomic():
-            assert not ring(run)
-    finally:
-        app.conf.broker_url = address
-        app.pool.force_close_all()
-
-    run.refresh_from_db()
-    assert run.notified_at is None
-    assert runs_sweep().rung == 1

@@ -1,0 +1,227 @@
+"""Rows for tests, made through the services a user's request takes; no argument gives a good default."""
+
+from typing import Any
+
+import numpy as np
+
+from registry.accounts.models import User
+from registry.accounts.services import token_create
+from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.services import version_publish
+from registry.catalog.states import RELEASED, VersionState
+from registry.datasets.models import DatasetVersion
+from registry.datasets.services import dataset_check, dataset_publish
+from registry.runs.claims import ArtifactResult
+from registry.runs.leases import run_claim, run_complete
+from registry.runs.models import Run
+from registry.runs.services import ExtractionRequest, extraction_start
+from steering_core.demo.examples import example_bytes
+from steering_core.formats.bearing import write_vector
+from steering_core.pairs.jsonl import write_jsonl
+from steering_core.pairs.pair import ContrastivePair
+from steering_core.spec import STRENGTHS, ModelIdentity, Provenance
+from steering_core.vector import SteeringVector
+
+MODEL_HASH = "sha256:" + "ab" * 32
+
+
+def make_user(username: str = "acme", **fields: Any) -> User:
+    return User.objects.create_user(
+        username, fields.pop("email", f"{username}@example.org"), "a-good-password", **fields
+    )
+
+
+def make_token(user: User, scopes: tuple[str, ...] = ("read", "write")) -> str:
+    """The text of a new token."""
+    return token_create(user=user, name="test", scopes=list(scopes))[1]
+
+
+def make_pairs_file(n: int = 20, word: str = "tone") -> bytes:
+    """A small valid dataset file in the house format."""
+    pairs = [
+        ContrastivePair(
+            prompt=f"Question {i} about {word}?",
+            positive=f"Certainly. Answer {i}.",
+            negative=f"Dunno, {i}.",
+            group=f"g{i % 10}",
+            domain="test",
+        )
+        for i in range(n)
+    ]
+    return write_jsonl(pairs)
+
+
+def make_dataset_version(
+    owner: User | None = None, name: str = "tone-pairs", visibility: str = "", data: bytes | None = None
+) -> DatasetVersion:
+    checked = dataset_check(data=data or make_pairs_file(), filename="pairs.jsonl")
+    return dataset_publish(owner=owner or make_user(), name=name, checked=checked, visibility=visibility)
+
+
+def make_demo_dataset(owner: User, axis: str = "formality") -> DatasetVersion:
+    """Pairs in the language of the demo model."""
+    return make_dataset_version(owner=owner, name=f"{axis}-pairs", data=example_bytes(axis))
+
+
+def make_base_model(name: str = "bearing/demo", model_hash: str = MODEL_HASH) -> BaseModelRevision:
+    """A registered model without a folder behind it: enough for everything but a worker."""
+    row, _ = BaseModelRevision.objects.get_or_create(
+        model_hash=model_hash,
+        defaults={
+            "name": name,
+            "path": "/nowhere",
+            "architecture": "LlamaForCausalLM",
+            "n_layers": 4,
+            "d_model": 8,
+            "max_positions": 1024,
+            "files": {},
+            "scorer": "demo",
+        },
+    )
+    return row
+
+
+def make_vector(seed: int = 0) -> SteeringVector:
+    """A small vector with one direction."""
+    direction = np.random.default_rng(seed).normal(size=8).astype(np.float32)
+    return SteeringVector(
+        model=ModelIdentity("bearing/demo", MODEL_HASH, "LlamaForCausalLM", 4, 8),
+        directions={"resid_post.2": direction},
+        residual_norms={"resid_post.2": 12.5},
+        window=(-0.3, 0.45),
+        provenance=Provenance(
+            "mean_difference", "response_mean", "sha256:" + "cd" * 32, "sha256:" + "ef" * 32, "test"
+        ),
+    )
+
+
+def make_artifact(seed: int = 0) -> bytes:
+    """The native file of `make_vector`."""
+    return write_vector(make_vector(seed))
+
+
+def make_report(verdict: str = "pass") -> dict[str, Any]:
+    """A report of the shape that `steering_core.evaluation.report` writes, with round numbers."""
+    curve = [(s, round(1.5 * s, 3)) for s in STRENGTHS]
+    points = [
+        {
+            "strength": s,
+            "multiplier": s * 6,
+            "mean": y,
+            "low": y - 0.15,
+            "high": y + 0.15,
+            "coherence": 1 - abs(s) / 4,
+        }
+        for s, y in curve
+    ]
+    metric = {
+        "value": 0.97,
+        "low": 0.93,
+        "high": 0.99,
+        "beside": {"label": "by length alone", "value": 0.55},
+        "verdict": verdict,
+        "reason": "Passes if the lower bound is at least 0.85: it is 0.93.",
+    }
+    names = {
+        "auroc": "Does the direction exist?",
+        "ratio": "Is the shift large enough to see?",
+        "steerability": "Does it move what the model prefers?",
+        "anti_steerable": "On every prompt?",
+        "effect": "Does it move behaviour?",
+        "coherence": "Does the model stay coherent?",
+    }
+    return {
+        "report_version": 1,
+        "verdict": verdict,
+        "summary": "Turns replies from casual to formal; works from -0.3 to 0.45.",
+        "trait": {
+            "scorer": "demo:formality",
+            "label": "formality",
+            "negative_pole": "casual",
+            "positive_pole": "formal",
+        },
+        "counts": {"train": 12, "select": 4, "test": 4, "test_groups": 4, "left_out": 0},
+        "selection": {
+            "site": "resid_post",
+            "block": 2,
+            "pooling": "response_mean",
+            "method": "mean_difference",
+            "blocks": [
+                {"block": b, "auroc": 0.9 + b / 100, "ratio": 0.1 + b / 50, "effect": b / 3} for b in range(4)
+            ],
+        },
+        "scale": {"direction_norm": 2.1, "residual_norm": 12.5, "ratio": 0.168},
+        "metrics": [
+            {"id": name, "question": question, "label": name, **metric} for name, question in names.items()
+        ],
+        "dose_response": {
+            "score": "formality",
+            "n_prompts": 24,
+            "points": points,
+            "control": {
+                "n_vectors": 19,
+                "strength": 0.3,
+                "effects": [round(0.02 * k - 0.19, 2) for k in range(19)],
+                "points": [{"strength": s, "median": 0.0, "low": -0.2, "high": 0.2} for s in (-0.3, 0.3)],
+                "kind": "isotropic, equal norm",
+            },
+            "effect": {"value": 0.9, "low": 0.7, "high": 1.1},
+            "window": [-0.3, 0.45],
+        },
+        "samples": [
+            {"prompt": "how do i reset the old router ?", "strength": s, "text": text}
+            for s, text in (
+                (-0.3, "hey buddy . just reset it !"),
+                (0.0, "you can reset it ."),
+                (0.3, "kindly reset it ."),
+            )
+        ],
+        "seeds": {"sampling": 1, "bootstrap": 2, "controls": 3},
+        "software": {"torch": "2.13.0", "transformers": "5.23.0"},
+        "duration_seconds": 9.5,
+    }
+
+
+def make_run(owner: User | None = None, vector: str = "formality", **changes: str) -> Run:
+    """A queued run on a dataset of its owner."""
+    user = owner or make_user()
+    request = ExtractionRequest(
+        **{
+            "dataset": str(make_dataset_version(owner=user)),
+            "base_model": make_base_model().model_hash,
+            "vector": vector,
+            **changes,
+        }
+    )
+    return extraction_start(owner=user, request=request)[0]
+
+
+def make_vector_version(
+    owner: User | None = None,
+    name: str = "formality",
+    state: str = VersionState.PUBLISHED,
+    version: str = "1.0.0",
+    visibility: str = "public",
+    verdict: str = "pass",
+    seed: int = 0,
+) -> VectorVersion:
+    """A version in any state, brought there the way a worker and a publisher would."""
+    run = make_run(owner=owner, vector=name)
+    if state == VersionState.DRAFT:
+        return run.vector_version
+    claim = run_claim(run_id=str(run.pk))
+    if claim is None:
+        raise RuntimeError("a new run could not be claimed")
+    result = ArtifactResult(artifact=make_artifact(seed), report=make_report(verdict))
+    run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
+    row = VectorVersion.objects.select_related("vector__owner").get(pk=run.vector_version_id)
+    if state in RELEASED:
+        row = version_publish(
+            owner=run.owner,
+            name=name,
+            version=version,
+            license="CC-BY-4.0",
+            draft_id=str(row.pk),
+            visibility=visibility,
+        )
+    return row
