@@ -18,7 +18,9 @@ import pytest
 
 from registry.embedded.process import end, spawn, wait_until
 from registry.embedded.servers import embedded_servers
+from registry.embedded.stack import Stack, running_stack
 from registry.embedded.valkey import free_port
+from tests.chromium import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 # Tests that need no Django: the library's, and those that start servers of their own.
@@ -104,3 +106,21 @@ def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
         return httpx.get(url, timeout=2).status_code < 500
     except httpx.TransportError:
         return False
+
+
+@pytest.fixture(scope="session")
+def live_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole service in processes of its own, as `make serve` runs it, with the demo model registered."""
+    data = tmp_path_factory.mktemp("live")
+    settings = {"DJANGO_SETTINGS_MODULE": "registry.settings.test"}
+    with running_stack(data, port=free_port(), persistent=False, settings=settings) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The browser for Playwright's `executable_path`; its arguments are `tests.chromium.ARGUMENTS`."""
+    found = find_chromium()
+    if found is None:
+        raise RuntimeError("no Chromium; run: python tests/chromium.py")
+    return found
