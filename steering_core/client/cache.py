@@ -1,0 +1,179 @@
+"""What was pulled: files by digest, and which digest a reference meant. Safe for many processes at once.
+
+    blobs/sha256/<64 hex>                             a vector file, whose digest is checked at every reading
+    refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "yank_reason"}
+
+Every write goes to a file of its own that is then renamed, so a reader sees all of it or none.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from steering_core.client.references import Reference, parse_reference
+from steering_core.errors import ClientError, DigestMismatchError, FormatError
+from steering_core.spec import digest, digest_hex
+
+LEFTOVER_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRef:
+    """What a reference stood for when it was last asked; `fetched_at` is ISO 8601 in UTC."""
+
+    digest: str
+    version: str
+    fetched_at: str = ""
+    yank_reason: str | None = None
+
+
+class Cache:
+    """The folder BEARING_HOME as one registry's client sees it; files are shared, references are not."""
+
+    def __init__(self, home: Path, endpoint: str) -> None:
+        self._blobs = home / "blobs" / "sha256"
+        self._refs = home / "refs" / _folder_name(endpoint)
+
+    def path(self, named: str) -> Path:
+        """Where the file with this digest is or would be.
+
+        Raises:
+            FormatError: no digest.
+        """
+        return self._blobs / digest_hex(named)
+
+    def read(self, named: str) -> bytes | None:
+        """The file with this digest; a damaged one is deleted and counts as missing.
+
+        Raises:
+            ClientError: the file is there but cannot be read.
+        """
+        file = self.path(named)
+        try:
+            data = file.read_bytes()
+            if digest(data) == named:
+                return data
+            file.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unusable(file, error) from error
+        return None
+
+    def write(self, named: str, chunks: Iterable[bytes], *, most_bytes: int) -> Path:
+        """Keep a file whose bytes arrive in chunks, if they are what the digest promises.
+
+        Raises:
+            DigestMismatchError: other bytes came, or more than `most_bytes`; nothing is kept.
+            ClientError: the folder cannot be written to.
+        """
+        file = self.path(named)
+        summed, size = hashlib.sha256(), 0
+        with _replacing(file) as write:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > most_bytes:
+                    raise DigestMismatchError(
+                        f"more than {most_bytes:,} bytes came for {named}; nothing was kept. "
+                        "If trying again does not help, tell the registry"
+                    )
+                summed.update(chunk)
+                write(chunk)
+            if summed.hexdigest() != digest_hex(named):
+                raise DigestMismatchError(
+                    f"the {size:,} bytes that came are sha256:{summed.hexdigest()}, not {named} as promised; "
+                    "nothing was kept. If trying again does not help, tell the registry"
+                )
+        return file
+
+    def remove(self, named: str) -> None:
+        """Forget the file with this digest, if it is there."""
+        self.path(named).unlink(missing_ok=True)
+
+    def read_ref(self, reference: Reference) -> CachedRef | None:
+        """What the reference stood for; None when it was never asked or the note is damaged."""
+        try:
+            found = CachedRef(**json.loads(self.ref_path(reference).read_bytes()))
+            digest_hex(found.digest)
+        except (OSError, ValueError, TypeError, AttributeError, FormatError):
+            return None
+        return found
+
+    def write_ref(self, reference: Reference, found: CachedRef) -> None:
+        """Note what the reference stands for now.
+
+        Raises:
+            ClientError: the folder cannot be written to.
+        """
+        noted = asdict(found) | {"fetched_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        with _replacing(self.ref_path(reference)) as write:
+            write(json.dumps(noted, sort_keys=True).encode() + b"\n")
+
+    def ref_path(self, reference: Reference) -> Path:
+        """Where the note about a reference is; only what the grammar lets through becomes a path.
+
+        Raises:
+            ReferenceSyntaxError: it was put together from other parts than the grammar's.
+        """
+        selector = reference.selector.replace(":", "-")
+        parse_reference(f"{reference.owner}/{reference.name}@{reference.selector}")
+        return self._refs / reference.owner / reference.name / f"{selector}.json"
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Callable[[bytes], object]]:
+    """A function to write with; in the end all of it is at `file`, or after an exception nothing."""
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(file.parent)
+        try:
+            with temporary.open("xb") as stream:
+                yield stream.write
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(file)
+            _sync_folder(file.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unusable(file, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed left behind."""
+    for leftover in folder.glob(".*.part"):
+        try:
+            if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
+                leftover.unlink()
+        except FileNotFoundError:
+            continue
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _folder_name(endpoint: str) -> str:
+    """Readable, and different for different endpoints."""
+    readable = re.sub(r"[^a-z0-9.-]+", "_", endpoint.lower())[:60].strip("._")
+    return f"{readable}-{hashlib.sha256(endpoint.encode()).hexdigest()[:8]}"
+
+
+def _unusable(file: Path, error: OSError) -> ClientError:
+    return ClientError(
+        f"{file} cannot be used: {error.strerror or error}; set BEARING_HOME to a folder of your own",
+        code="client.cache",
+    )

@@ -1,0 +1,108 @@
+"""What people type to name a vector or a dataset, and nothing else.
+
+What is parsed here is safe in paths and URLs.
+
+acme/formality                    the newest released version
+acme/formality@1.2.0              one version, for good
+acme/formality@sha256:<64 hex>    the version with these bytes
+sha256:<64 hex>                   these bytes, whoever published them
+"""
+
+import re
+from dataclasses import dataclass
+
+from steering_core.errors import ClientError
+
+LATEST = "latest"
+_SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
+_NAME = re.compile(rf"({_SLUG})/({_SLUG})")
+_BARE_DIGEST = re.compile(_DIGEST)
+_REFERENCE = re.compile(rf"({_SLUG})/({_SLUG})(?:@({LATEST}|{_VERSION.pattern}|{_DIGEST}))?")
+_DATASET = re.compile(rf"({_SLUG})/({_SLUG})(?:@([1-9][0-9]{{0,8}}))?")
+
+
+class ReferenceSyntaxError(ClientError):
+    """What was typed names nothing."""
+
+    default_code = "client.reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A vector version: by name and selector (version, digest, `latest`), or by digest alone (no owner)."""
+
+    owner: str
+    name: str
+    selector: str
+
+    def __str__(self) -> str:
+        if not self.owner:
+            return self.selector
+        suffix = "" if self.selector == LATEST else f"@{self.selector}"
+        return f"{self.owner}/{self.name}{suffix}"
+
+    @property
+    def digest(self) -> str | None:
+        """`sha256:…` when the reference itself says which bytes are meant."""
+        return self.selector if self.selector.startswith("sha256:") else None
+
+    @property
+    def is_latest(self) -> bool:
+        """Whether the reference moves when a new version is released."""
+        return self.selector == LATEST
+
+
+def parse_reference(text: str) -> Reference:
+    """A vector reference in one of the four forms above.
+
+    Raises:
+        ReferenceSyntaxError: it has none of them.
+    """
+    if _BARE_DIGEST.fullmatch(text):
+        return Reference("", "", text)
+    if match := _REFERENCE.fullmatch(text):
+        return Reference(match[1], match[2], match[3] or LATEST)
+    raise ReferenceSyntaxError(
+        f"{text[:100]!a} names no vector; expected owner/name, owner/name@1.0.0, "
+        "owner/name@sha256:<64 hex digits> or sha256:<64 hex digits>"
+    )
+
+
+def parse_name(text: str) -> tuple[str, str]:
+    """`owner/name`.
+
+    Raises:
+        ReferenceSyntaxError: it is not of that form.
+    """
+    if match := _NAME.fullmatch(text):
+        return match[1], match[2]
+    raise ReferenceSyntaxError(
+        f"{text[:100]!a} is no name; expected owner/name in lower-case letters, digits and inner hyphens"
+    )
+
+
+def parse_version(text: str) -> str:
+    """`MAJOR.MINOR.PATCH`.
+
+    Raises:
+        ReferenceSyntaxError: it is not of that form.
+    """
+    if _VERSION.fullmatch(text):
+        return text
+    raise ReferenceSyntaxError(
+        f"{text[:40]!a} is no version; expected MAJOR.MINOR.PATCH without leading zeros, such as 1.0.0"
+    )
+
+
+def parse_dataset(text: str) -> tuple[str, str, int | None]:
+    """`owner/name` or `owner/name@3` -> (owner, name, number or None for the newest).
+
+    Raises:
+        ReferenceSyntaxError: it is not of that form.
+    """
+    if match := _DATASET.fullmatch(text):
+        return match[1], match[2], int(match[3]) if match[3] else None
+    raise ReferenceSyntaxError(f"{text[:100]!a} names no dataset; expected owner/name or owner/name@1")

@@ -1,0 +1,281 @@
+"""What the commands show for people: datasets, versions, reports and runs as tables. `plot` draws the curve."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from steering_core.client.plot import dose_response_notes, dose_response_table, number
+from steering_core.client.text import cell, day, short_digest
+
+Json = dict[str, Any]
+VERDICT_STYLES = {"pass": "green", "warn": "yellow", "insufficient": "yellow", "fail": "red"}
+RUN_STYLES = {"succeeded": "green", "failed": "red", "timed_out": "red", "cancelled": "yellow"}
+
+
+def facts(rows: Iterable[tuple[str, Any]]) -> Table:
+    """Names and values, one per line; rows without a value are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        if value not in (None, "", []):
+            table.add_row(name, value if isinstance(value, Text) else cell(value, most=2000))
+    return table
+
+
+def listing(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> RenderableType:
+    """A table, or a line that says why there is none."""
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for row in rows:
+        table.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+    return table if table.row_count else Text(empty, style="dim")
+
+
+def verdict_text(verdict: Any) -> Text:
+    """The verdict in its colour."""
+    return Text(cell(verdict) or "–", style=VERDICT_STYLES.get(str(verdict), ""))
+
+
+# --- datasets ---
+
+
+def dataset_report(report: Json, *, n_pairs: int, form: str) -> RenderableType:
+    """The quality report of a dataset, with its warnings."""
+    groups, splits, length = report["groups"], report["splits"], report["length"]
+    left_out = report["n_pairs"] - report["n_usable"]
+    table = facts(
+        [
+            ("format", form),
+            ("pairs", f"{n_pairs:,}, of which {report['n_usable']:,} usable ({left_out:,} left out)"),
+            ("groups", f"{groups['count']:,}, from {groups['smallest']} to {groups['largest']} pairs each"),
+            ("length", _length(length)),
+            ("letters", _letters(report.get("letters"))),
+            ("domains", ", ".join(f"{name} {count}" for name, count in report.get("domains", {}).items())),
+            ("split", f"train {splits['train']}, select {splits['select']}, test {splits['test']}, by group"),
+        ]
+    )
+    warnings = [Text(f"warning: {cell(w['message'], most=500)}", style="yellow") for w in report["warnings"]]
+    return Group(table, *warnings)
+
+
+def datasets_table(items: Sequence[Json]) -> RenderableType:
+    """One line per dataset."""
+    rows = (
+        (f"{d['owner']}/{d['name']}", *_newest(d.get("newest")), d.get("visibility"), d.get("description"))
+        for d in items
+    )
+    return listing(("dataset", "version", "pairs", "visibility", "description"), rows, empty="no datasets")
+
+
+def dataset_card(dataset: Json) -> RenderableType:
+    """A dataset with its versions."""
+    versions = listing(
+        ("version", "pairs", "format", "digest", "created"),
+        (
+            (
+                f"@{v['number']}",
+                v["n_pairs"],
+                v["source_format"],
+                short_digest(v["digest"]),
+                day(v["created_at"]),
+            )
+            for v in dataset.get("versions", [])
+        ),
+        empty="no versions",
+    )
+    named = f"{dataset['owner']}/{dataset['name']}"
+    head = [("dataset", named), ("visibility", dataset["visibility"]), ("about", dataset.get("description"))]
+    return Group(facts([*head, ("page", dataset.get("url"))]), versions)
+
+
+def dataset_version_card(version: Json) -> RenderableType:
+    """One version of a dataset and its report."""
+    head = facts(
+        [
+            ("dataset", version["reference"]),
+            ("digest", version["digest"]),
+            ("file", version.get("source_filename")),
+            ("page", version.get("url")),
+        ]
+    )
+    return Group(
+        head, dataset_report(version["report"], n_pairs=version["n_pairs"], form=version["source_format"])
+    )
+
+
+# --- vectors ---
+
+
+def vectors_table(items: Sequence[Json]) -> RenderableType:
+    """One line per vector."""
+    headings = ("vector", "version", "verdict", "base model", "summary")
+    return listing(headings, (_vector_row(item) for item in items), empty="nothing found")
+
+
+def version_card(version: Json) -> RenderableType:
+    """What a version is, then its report."""
+    released = version.get("version")
+    model = version.get("base_model") or {}
+    head = facts(
+        [
+            ("vector", f"{version['vector']}@{released}" if released else f"{version['vector']} (draft)"),
+            ("state", version["state"]),
+            ("yanked", version.get("yank_reason") if version.get("yanked_at") else None),
+            ("digest", version.get("digest")),
+            ("base model", f"{model.get('name', '')} ({short_digest(model.get('model_hash'))})"),
+            ("dataset", version.get("dataset")),
+            ("license", version.get("license")),
+            ("published", day(version.get("published_at"))),
+            ("page", version.get("url")),
+        ]
+    )
+    report = version.get("report")
+    return Group(head, Text(), report_card(report)) if report else head
+
+
+def report_card(report: Json) -> RenderableType:
+    """The verdict, the metrics, and the dose–response with its control."""
+    parts: list[RenderableType] = [
+        Text.assemble(
+            ("verdict ", "dim"), verdict_text(report["verdict"]), "  ", cell(report["summary"], most=500)
+        ),
+        Text(),
+        metrics_table(report["metrics"]),
+    ]
+    curve = report.get("dose_response")
+    if curve:
+        parts += [Text(), dose_response_table(curve, report.get("trait"))]
+        parts += [Text(note) for note in dose_response_notes(curve)]
+    return Group(*parts)
+
+
+def metrics_table(metrics: Sequence[Json]) -> RenderableType:
+    """One line per metric, with what stands beside it."""
+    headings = ("question", "measure", "value", "95 % interval", "beside it", "verdict")
+    return listing(headings, (_metric_row(metric) for metric in metrics), empty="no metrics")
+
+
+def inspection_card(found: Json) -> RenderableType:
+    """The manifest of a vector file and the scale of its directions."""
+    model, window = found["model"], found["window"]
+    head = facts(
+        [
+            ("digest", found["digest"]),
+            ("size", f"{found['size_bytes']:,} bytes, format version {found['format_version']}"),
+            (
+                "base model",
+                f"{model['name']} ({model['architecture']}, {model['n_layers']} x {model['d_model']})",
+            ),
+            ("model hash", model["model_hash"]),
+            ("operation", found["operation"]),
+            ("window", f"{window[0]:+g} to {window[1]:+g}" if window else "not measured"),
+            *((name.replace("_", " "), value) for name, value in found["provenance"].items()),
+        ]
+    )
+    directions = listing(
+        ("direction", "norm", "residual norm", "ratio"),
+        (
+            (d["key"], f"{d['norm']:.4g}", f"{d['residual_norm']:.4g}", f"{d['ratio']:.3f}")
+            for d in found["directions"]
+        ),
+        empty="no directions",
+    )
+    return Group(head, Text(), directions)
+
+
+# --- runs and models ---
+
+
+def runs_table(items: Sequence[Json]) -> RenderableType:
+    """One line per run."""
+    headings = ("run", "state", "progress", "vector", "verdict", "created")
+    return listing(headings, (_run_row(run) for run in items), empty="no runs")
+
+
+def run_card(run: Json) -> RenderableType:
+    """A run as it is now."""
+    error = run.get("error")
+    return facts(
+        [
+            ("run", run["id"]),
+            ("state", Text(cell(run["state"]), style=RUN_STYLES.get(run["state"], ""))),
+            ("stage", f"{cell(run['stage'])} ({run['progress']:.0%})" if run.get("stage") else None),
+            ("vector", run.get("vector")),
+            ("dataset", run.get("dataset")),
+            ("base model", run.get("base_model")),
+            ("verdict", run.get("verdict")),
+            ("error", f"{error['message']} ({error['code']})" if error else None),
+            ("page", run.get("url")),
+        ]
+    )
+
+
+def models_table(items: Sequence[Json]) -> RenderableType:
+    """One line per base model revision."""
+    rows = (
+        (m["name"], m["architecture"], m["n_layers"], m["d_model"], m.get("scorer"), m["model_hash"])
+        for m in items
+    )
+    headings = ("base model", "architecture", "blocks", "width", "scorer", "model hash")
+    return listing(headings, rows, empty="no base models are registered")
+
+
+def _length(length: Json) -> str:
+    positive, negative = length["positive_mean_chars"], length["negative_mean_chars"]
+    return (
+        f"{positive:g} characters positive, {negative:g} negative (AUROC of length alone {length['auroc']:g})"
+    )
+
+
+def _letters(letters: Json | None) -> str:
+    if not letters:
+        return ""
+    counted = ", ".join(f"{letter} {count}" for letter, count in letters["positive"].items())
+    return f"positive answers {counted} (imbalance {letters['imbalance']:g})"
+
+
+def _newest(version: Json | None) -> tuple[str, str]:
+    return (f"@{version['number']}", f"{version['n_pairs']:,}") if version else ("", "")
+
+
+def _vector_row(item: Json) -> Sequence[Any]:
+    latest = item.get("latest") or {}
+    return (
+        f"{item['owner']}/{item['name']}",
+        latest.get("version") or "draft",
+        verdict_text(latest.get("verdict")),
+        _model_name(latest.get("base_model")),
+        latest.get("summary") or item.get("title"),
+    )
+
+
+def _metric_row(metric: Json) -> Sequence[Any]:
+    low, high, beside = metric.get("low"), metric.get("high"), metric.get("beside")
+    return (
+        metric["question"],
+        metric["label"],
+        number(metric.get("value")),
+        f"{number(low)} to {number(high)}" if low is not None or high is not None else "",
+        f"{beside['label']} {number(beside.get('value'))}" if beside else "",
+        verdict_text(metric["verdict"]),
+    )
+
+
+def _run_row(run: Json) -> Sequence[Any]:
+    state = Text(cell(run["state"]), style=RUN_STYLES.get(run["state"], ""))
+    created = day(run.get("created_at"))
+    return (
+        run["id"],
+        state,
+        f"{run['progress']:.0%}",
+        run.get("vector"),
+        verdict_text(run.get("verdict")),
+        created,
+    )
+
+
+def _model_name(model: Any) -> str:
+    return str(model.get("name", "")) if isinstance(model, dict) else str(model or "")
