@@ -217,8 +217,8 @@ def _check_addable(left: SteeringVector, right: SteeringVector) -> None:
     for key in set(left.directions) & set(right.directions):
         if not math.isclose(left.residual_norms[key], right.residual_norms[key], rel_tol=1e-6):
             raise FormatError(
-                f"the residual norms at {key} are {left.residual_norms[key]} and {right.residual_norms[key]}, "
-                "so strengths do not compare; apply the two vectors side by side instead",
+                f"residual norms at {key} are {left.residual_norms[key]} and {right.residual_norms[key]}: "
+                "strengths do not compare; apply the two vectors side by side instead",
                 code="format.residual_norm",
             )
 
