@@ -47,9 +47,11 @@ def _shipped_quality() -> dict[str, float]:
     return dict(json.loads(path.read_text(encoding="utf-8"))["quality"]) if path.exists() else {}
 
 
-def _install(folder: Path) -> None:
-    shutil.rmtree(weights_path(), ignore_errors=True)
-    shutil.copytree(folder, weights_path())
+def install(folder: Path, target: Path) -> None:
+    """Replaces the model in `target` by the one in `folder`; nothing to do where they are the same."""
+    if folder.resolve() != target.resolve():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder, target)
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -71,7 +73,7 @@ def _train(arguments: argparse.Namespace) -> None:
     print(quality.quality_table({"this": measured, "shipped": _shipped_quality()}))
     print(f"written to {folder}")
     if arguments.install:
-        _install(folder)
+        install(folder, weights_path())
         print(f"installed in {weights_path()}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from steering_core.demo.__main__ import main
+from steering_core.demo.__main__ import install, main
 from steering_core.demo.muon import orthogonalise
 from steering_core.demo.quality import load_demo_model, quality_table
 from steering_core.demo.train import Recipe, build_model, padded, train
@@ -76,7 +76,7 @@ def test_command_with_wrong_arguments_exits_with_two(arguments: list[str]) -> No
 
 
 def test_help_names_both_commands_without_loading_torch() -> None:
-    code = "import sys; from steering_core.demo.__main__ import main\ntry: main(['--help'])\n"
+    code = "import sys; from steering_core.demo.__main__ import install, main\ntry: main(['--help'])\n"
     code += "except SystemExit: sys.exit('torch' in sys.modules)"
     root = Path(__file__).parents[3]
     done = subprocess.run(
@@ -89,6 +89,16 @@ def test_help_names_both_commands_without_loading_torch() -> None:
     )
     assert "examples" in done.stdout
     assert "--install" in done.stdout
+
+
+def test_install_replaces_the_target_and_leaves_the_same_folder_alone(tmp_path: Path) -> None:
+    folder, target = tmp_path / "new", tmp_path / "old"
+    for place, name in ((folder, "config.json"), (target, "stale.json")):
+        place.mkdir()
+        (place / name).write_text("{}")
+    install(folder, target)
+    install(target, target)
+    assert [path.name for path in target.iterdir()] == ["config.json"]
 
 
 def test_quality_table_without_a_shipped_model_shows_a_dash() -> None:
