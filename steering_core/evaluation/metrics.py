@@ -95,7 +95,10 @@ def too_few(clusters: Sequence[str]) -> str | None:
     n_clusters = len(set(clusters))
     if len(clusters) >= MIN_ITEMS and n_clusters >= MIN_CLUSTERS:
         return None
-    return f"{len(clusters)} test items in {n_clusters} groups; a verdict needs at least {MIN_ITEMS} in {MIN_CLUSTERS}."
+    return (
+        f"{len(clusters)} test items in {n_clusters} groups; "
+        f"a verdict needs at least {MIN_ITEMS} in {MIN_CLUSTERS}."
+    )
 
 
 def separation(
@@ -167,11 +170,14 @@ def steerability(
     Args:
         preference: (n_items, n_strengths), log-probability of the positive minus that of the negative answer.
     """
-    if reason := too_few(clusters):
-        return Metric("steerability", "insufficient", reason), Metric(
-            "anti_steerable", "insufficient", reason
-        )
     per_item = slopes(np.array(strengths), preference)
+    wrong = int((per_item < 0).sum())
+    if reason := too_few(clusters):
+        values = (float(per_item.mean()), wrong / len(per_item)) if clusters else (None, None)
+        return (
+            Metric("steerability", "insufficient", reason, values[0]),
+            Metric("anti_steerable", "insufficient", reason, values[1]),
+        )
     interval = resampling.over(clusters).mean(per_item)
     slope = Metric(
         "steerability",
@@ -182,7 +188,6 @@ def steerability(
         float(per_item.mean()),
         interval,
     )
-    wrong = int((per_item < 0).sum())
     low, high = clopper_pearson(wrong, len(per_item))
     anti = Metric(
         "anti_steerable",

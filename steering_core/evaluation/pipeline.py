@@ -147,7 +147,7 @@ class _Run:
                 pooling=found.pooling,
                 dataset_digest=self._spec.dataset_digest,
                 spec_digest=self._spec.digest,
-                software=f"torch {metadata.version('torch')}, transformers {metadata.version('transformers')}",
+                software=", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers")),
             ),
         )
 

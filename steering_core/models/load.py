@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from steering_core.errors import ModelError, ModelMismatchError
 from steering_core.models.fingerprint import model_fingerprint
 from steering_core.spec import ModelIdentity
+
+
+# For a configuration that names no longest row.
+DEFAULT_POSITIONS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,25 +83,35 @@ def load_model(
         n_layers=found.n_layers,
         d_model=found.d_model,
     )
-    return LanguageModel(model.to(device).eval(), tokenizer, identity, int(found.max_positions))  # type: ignore[arg-type]
+    model.to(device)  # type: ignore[arg-type]
+    return LanguageModel(model.eval(), tokenizer, identity, found.max_positions or DEFAULT_POSITIONS)
 
 
 def _load(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     try:
         with _no_progress_bar():
-            model = AutoModelForCausalLM.from_pretrained(
+            model, loaded = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=torch.float32,
                 attn_implementation="sdpa",
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
+                output_loading_info=True,
             )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{path.name} could not be loaded as a causal language model: {error}", code="model.not_loadable"
         ) from error
+    # transformers fills in what a file lacks with random numbers, so nothing may be lacking.
+    lacking = sorted(loaded["missing_keys"])
+    if lacking:
+        raise ModelError(
+            f"{path.name} has no weights for {', '.join(lacking[:3])} ({len(lacking)} in all); "
+            "take the whole folder from where it was published",
+            code="model.missing_weights",
+        )
     return model, tokenizer
 
 

@@ -5,35 +5,14 @@ from typing import Any
 
 import pytest
 
-WORDS = [
-    "the",
-    "a",
-    "cat",
-    "dog",
-    "sat",
-    "ran",
-    "on",
-    "mat",
-    "fast",
-    "slow",
-    "(",
-    "A",
-    ")",
-    "B",
-    "yes",
-    "no",
-    "kindly",
-    "just",
-    "please",
-    "hello",
-    "world",
-    "tea",
-    "cup",
-    "sky",
-]
-SPECIAL = ["<pad>", "<bos>", "<end>", "<usr>", "<ast>", "<unk>"]
+WORDS = (
+    *("the", "a", "cat", "dog", "sat", "ran", "on", "mat", "fast", "slow", "(", "A", ")", "B", "yes", "no"),
+    *("kindly", "just", "please", "hello", "world", "tea", "cup", "sky"),
+)
+SPECIAL = ("<pad>", "<bos>", "<end>", "<usr>", "<ast>", "<unk>")
 TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %} {{ '<usr>' if m['role'] == 'user' else '<ast>' }} {{ m['content'] }} <end>"
+    "{{ bos_token }}{% for m in messages %}"
+    " {{ '<usr>' if m['role'] == 'user' else '<ast>' }} {{ m['content'] }} <end>"
     "{% endfor %}{% if add_generation_prompt %} <ast>{% endif %}"
 )
 WIDTH = 32
@@ -112,3 +91,40 @@ def tiny_lm(model_folder: Any) -> Any:
         return loaded[kind]
 
     return load
+
+
+@pytest.fixture(scope="session")
+def base_lm(tiny_lm: Any) -> Any:
+    """A model without a chat template, with a byte-level tokenizer that puts <bos> before a text."""
+    from dataclasses import replace
+
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE({piece: i for i, piece in enumerate(["<pad>", "<bos>", *alphabet])}, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    core.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", bos_token="<bos>")
+    return replace(tiny_lm("llama"), tokenizer=tokenizer)
+
+
+@pytest.fixture
+def make_vector() -> Any:
+    """(identity, directions by site key, residual norm) -> SteeringVector."""
+    from steering_core.spec import Provenance
+    from steering_core.vector import SteeringVector
+
+    digest = "sha256:" + "0" * 64
+
+    def make(identity: Any, directions: Any, norm: float = 10.0, **more: Any) -> Any:
+        return SteeringVector(
+            model=identity,
+            directions=directions,
+            residual_norms=dict.fromkeys(directions, norm),
+            provenance=Provenance("mean_difference", "response_mean", digest, digest, "tests"),
+            **more,
+        )
+
+    return make

@@ -1,0 +1,160 @@
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from steering_core.errors import ExtractionError, ModelMismatchError
+from steering_core.evaluation.pipeline import extract_and_evaluate
+from steering_core.evaluation.scorer import TraitScorer
+from steering_core.formats.bearing import read_vector, write_vector
+from steering_core.injection.hooks import steer
+from steering_core.pairs.pair import ContrastivePair
+from steering_core.pairs.splits import split_pairs
+from steering_core.spec import ExtractionSpec
+
+DIGEST = "sha256:" + "1" * 64
+KIND = TraitScorer(
+    "tests:kind", "kindness", "blunt", "kind", lambda p, r: ("kindly" in r) - ("just" in r), lambda p, r: 1.0
+)
+METRICS = ["auroc", "ratio", "steerability", "anti_steerable", "effect", "coherence"]
+
+
+def make_pairs(n, prompts=True, seed=0):
+    drawn = random.Random(seed)
+
+    def text(first):
+        return " ".join(
+            [first, *drawn.choices(("the", "cat", "sat", "mat", "fast", "tea"), k=drawn.randint(2, 5))]
+        )
+
+    return [
+        ContrastivePair(
+            prompt=text("a") if prompts else "",
+            positive=text("kindly"),
+            negative=text("just"),
+            group=f"topic {i % (n // 2)}",
+        )
+        for i in range(n)
+    ]
+
+
+def run(lm, pairs, scorer=None, progress=lambda *told: None, **asked):
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, **asked)
+    return extract_and_evaluate(lm, pairs, split_pairs(pairs, DIGEST), spec, scorer=scorer, progress=progress)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt_neox", "qwen3"])
+def test_pipeline_each_architecture_gives_a_whole_report_and_a_usable_vector(tiny_lm, kind):
+    lm = tiny_lm(kind)
+    outcome = run(lm, make_pairs(60), KIND)
+    report = outcome.report
+
+    assert [metric["id"] for metric in report["metrics"]] == METRICS
+    assert report["counts"]["train"] + report["counts"]["select"] + report["counts"]["test"] == 60
+    assert [b["block"] for b in report["selection"]["blocks"]] == [0, 1, 2]
+    assert len(report["dose_response"]["points"]) == 11
+    assert len(report["dose_response"]["control"]["effects"]) == 19
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report["software"]["positions"] == "all"
+    with steer(lm, [(outcome.vector, 0.05)]):
+        pass
+
+
+def test_pipeline_vector_survives_its_file(tiny_lm):
+    vector = run(tiny_lm("llama"), make_pairs(20), KIND, effort="quick").vector
+
+    assert read_vector(write_vector(vector)).tensor_digest == vector.tensor_digest
+
+
+def test_pipeline_same_spec_twice_gives_the_same_report(tiny_lm):
+    first, second = (run(tiny_lm("llama"), make_pairs(40), KIND) for _ in range(2))
+
+    assert first.vector.tensor_digest == second.vector.tensor_digest
+    assert first.report | {"duration_seconds": 0} == second.report | {"duration_seconds": 0}
+
+
+def test_pipeline_without_scorer_measures_log_probabilities(tiny_lm):
+    report = run(tiny_lm("llama"), make_pairs(60)).report
+
+    assert report["trait"]["scorer"] == report["dose_response"]["score"] == "log_prob"
+    assert report["metrics"][4]["verdict"] != "insufficient"
+    assert len({sample["prompt"] for sample in report["samples"]}) == 2
+
+
+def test_pipeline_pairs_without_prompts_are_insufficient_where_replies_matter(tiny_lm):
+    report = run(tiny_lm("llama"), make_pairs(60, prompts=False)).report
+
+    assert report["dose_response"] is None
+    assert report["selection"]["pooling"] == "prompt_last"
+    assert [m["verdict"] for m in report["metrics"][2:]] == ["insufficient"] * 4
+    assert report["metrics"][0]["verdict"] != "insufficient"
+
+
+@pytest.mark.parametrize("scorer", [KIND, None])
+@pytest.mark.parametrize("prompts", [True, False])
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+def test_pipeline_ten_pairs_is_insufficient_and_never_a_crash(tiny_lm, scorer, prompts, effort):
+    report = run(tiny_lm("llama"), make_pairs(10, prompts), scorer, effort=effort).report
+
+    assert report["verdict"] == "insufficient"
+    assert report["summary"].startswith("Too little data")
+
+
+def test_pipeline_choices_are_read_at_the_letter(tiny_lm):
+    pairs = [replace(p, positive="( A )", negative="( B )") for p in make_pairs(60)]
+
+    assert run(tiny_lm("llama"), pairs).report["selection"]["pooling"] == "answer_token"
+
+
+def test_pipeline_progress_rises_from_start_to_end(tiny_lm):
+    told = []
+    run(tiny_lm("llama"), make_pairs(20), KIND, lambda *step: told.append(step), effort="quick")
+
+    assert [fraction for _, fraction, _ in told] == sorted(fraction for _, fraction, _ in told)
+    assert told[-1][1] == 1.0
+    assert list(dict.fromkeys(stage for stage, *_ in told)) == [
+        "extract",
+        "select",
+        "steerability",
+        "dose_response",
+        "report",
+    ]
+
+
+@pytest.mark.parametrize("stage", ["extract", "select", "steerability", "dose_response", "report"])
+def test_pipeline_progress_that_raises_cancels_and_leaves_no_hook(tiny_lm, stage):
+    lm = tiny_lm("llama")
+    before = sum(len(m._forward_hooks) for m in lm.model.modules())
+
+    def cancel(now, fraction, message):
+        if now == stage:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        run(lm, make_pairs(20), KIND, cancel, effort="quick")
+    assert sum(len(m._forward_hooks) for m in lm.model.modules()) == before
+
+
+def test_pipeline_spec_for_another_model_is_refused(tiny_lm):
+    lm, pairs = tiny_lm("llama"), make_pairs(20)
+    spec = ExtractionSpec(DIGEST, DIGEST)
+
+    with pytest.raises(ModelMismatchError, match="tiny-llama"):
+        extract_and_evaluate(
+            lm, pairs, split_pairs(pairs, DIGEST), spec, scorer=None, progress=lambda *told: None
+        )
+
+
+def test_pipeline_rows_beyond_the_context_are_counted(tiny_lm):
+    pairs = make_pairs(30)
+    pairs[3] = replace(pairs[3], positive="cat " * 90)
+
+    assert run(tiny_lm("llama"), pairs, effort="quick").report["counts"]["left_out"] == 1
+
+
+def test_pipeline_pairs_that_look_the_same_end_with_a_plain_error(tiny_lm):
+    pairs = [replace(p, positive=f"plus{i}", negative=f"minus{i}") for i, p in enumerate(make_pairs(20))]
+
+    with pytest.raises(ExtractionError, match="look the same"):
+        run(tiny_lm("llama"), pairs)
