@@ -77,6 +77,10 @@ class Supervised:
         self.process = spawn(self.part.command, log=self.log, env=self.environment, cwd=ROOT)
         self.started = time.monotonic()
 
+    def ask_to_stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         if self.process is not None:
             end(self.process, sig=signal.SIGTERM, grace_seconds=self.part.grace_seconds)

@@ -56,8 +56,10 @@ class Stack:
         supervised.start()
 
     def stop(self) -> None:
-        """Ends the parts, the last started first."""
+        """Asks all parts to end at once, then waits for each, the last started first."""
         self.stopping.set()
+        for supervised in reversed(self.supervised):
+            supervised.ask_to_stop()
         while self.supervised:
             self.supervised.pop().stop()
 
