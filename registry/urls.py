@@ -1,8 +1,9 @@
 """The URL map: /api/v1 to `api`, everything else to `web`."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
+from registry.api.endpoint import UnknownPath
 from registry.web.views.health import healthz
 
 urlpatterns = [
@@ -10,5 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("registry.api.v1.urls")),
+    re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),
     path("", include("registry.web.urls")),
 ]

@@ -55,7 +55,7 @@ def make_dataset_version(
     owner: User | None = None, name: str = "tone-pairs", visibility: str = "", data: bytes | None = None
 ) -> DatasetVersion:
     checked = dataset_check(data=data or make_pairs_file(), filename="pairs.jsonl")
-    return dataset_publish(owner=owner or make_user(), name=name, checked=checked, visibility=visibility)
+    return dataset_publish(owner=owner or make_user(), name=name, checked=checked, visibility=visibility)[0]
 
 
 def make_demo_dataset(owner: User, axis: str = "formality") -> DatasetVersion:

@@ -8,3 +8,7 @@ class ApiConfig(AppConfig):
 
     name = "registry.api"
     label = "api"
+
+    def ready(self) -> None:
+        # Spectacular finds the token scheme once the module that declares it is imported.
+        import registry.api.schema  # noqa: F401

@@ -181,7 +181,7 @@ def _version_add(
     source: CheckedDataset | DatasetUpload,
     visibility: str,
     description: str,
-) -> DatasetVersion:
+) -> tuple[DatasetVersion, bool]:
     """One transaction: the dataset row is the lock under which the next number is drawn."""
     defaults = {"visibility": visibility or Visibility.PRIVATE, "description": description[:500]}
     with transaction.atomic():
@@ -189,7 +189,7 @@ def _version_add(
         dataset = Dataset.objects.select_for_update().get(owner=owner, name=name)
         newest = dataset.versions.select_related("blob").first()
         if newest is not None and newest.blob == blob:
-            return newest
+            return newest, False
         version = DatasetVersion.objects.create(
             dataset=dataset,
             number=1 if newest is None else newest.number + 1,

@@ -156,15 +156,17 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "registry.api.pagination.Cursor",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "registry.api.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": [
         "registry.api.throttling.AnonThrottle",
         "registry.api.throttling.UserThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env.optional("THROTTLE_ANON", "300/min"),
-        "user": env.optional("THROTTLE_USER", "1200/min"),
+        "anon": env.rate("THROTTLE_ANON", "300/min"),
+        "user": env.rate("THROTTLE_USER", "1200/min"),
     },
+    # How many proxies of ours stand in front; only so much of X-Forwarded-For is believed.
+    "NUM_PROXIES": 0,
     "EXCEPTION_HANDLER": "registry.api.errors.problem_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -177,6 +179,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStateEnum": "registry.runs.states.RunState",
+        "VersionStateEnum": "registry.catalog.states.VersionState",
+    },
 }
 
 # Runs: how long a worker may be silent, and how often the sweeper looks.

@@ -1,6 +1,7 @@
 """The environment, read and checked once. Nothing else in the project reads `os.environ` for settings."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def seconds(name: str, default: float) -> float:
     if not 0 < value < 1e9:
         raise ImproperlyConfigured(f"{name} is {text!r}; expected a positive number of seconds")
     return value
+
+
+def rate(name: str, default: str) -> str | None:
+    """A number of requests per time, such as `300/min`; `off` gives None.
+
+    Raises:
+        ImproperlyConfigured: neither.
+    """
+    text = optional(name, default)
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)", text):
+        raise ImproperlyConfigured(f"{name} is {text!r}; expected a rate such as 300/min, or off")
+    return text
 
 
 def s3_config() -> S3Config | None:

@@ -18,3 +18,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# nginx stands in front (deploy), so the last entry of X-Forwarded-For is the caller.
+REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": 1}

@@ -1,0 +1,95 @@
+"""The base of every operation: parse what came, call one service or selector, render what it gave.
+
+One class per operation; where two share a path, `v1.urls` joins them.
+"""
+
+from typing import Any, ClassVar
+
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from registry.api.pagination import Cursor
+from registry.api.parsers import JsonBody
+from registry.core.errors import NotFoundError
+
+
+class JsonOnly(BaseContentNegotiation):
+    """There is one representation, so `Accept` is not asked: a browser and a download tool get it too."""
+
+    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser | None:
+        kind = str(request.content_type).partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == kind), None)
+
+    def select_renderer(
+        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class Endpoint(APIView):
+    """What all operations share. Answers are the caller's own unless the operation says otherwise."""
+
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "patch"]
+    content_negotiation_class = JsonOnly
+    parser_classes: ClassVar[list[type[BaseParser]]] = [JsonBody]
+    # What an upload that was cut is refused with.
+    too_large_code = "dataset.file_too_large"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = str(request.method)
+        if method not in self.allowed_methods:
+            raise MethodNotAllowed(method)
+        # PostgreSQL refuses NUL in any text, so no row has such a name.
+        if any("\0" in str(value) for value in kwargs.values()):
+            raise NotFoundError("no name contains a NUL character", code="request.not_found")
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        response["Vary"] = "Authorization"
+        return response
+
+    def parse(self, serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+        """The validated fields of a body or a query string.
+
+        Raises:
+            ValidationError: a field is missing or not valid.
+        """
+        bound = serializer(data=data)
+        bound.is_valid(raise_exception=True)
+        return dict(bound.validated_data)
+
+    def render(self, serializer: type[Serializer[Any]], row: Any, *, status: int = 200) -> Response:
+        """One object."""
+        return Response(self.wire(serializer, row), status=status)
+
+    def render_page(self, serializer: type[Serializer[Any]], rows: Any) -> Response:
+        """One page of a list."""
+        paginator = Cursor()
+        page = paginator.paginate_queryset(rows, self.request, view=self)
+        return paginator.get_paginated_response([self.wire(serializer, row) for row in page])
+
+    def wire(self, serializer: type[Serializer[Any]], row: Any) -> dict[str, Any]:
+        """A row as it goes over the wire to this viewer."""
+        return dict(serializer(row, context={"viewer": self.request.user}).data)
+
+
+class UnknownPath(Endpoint):
+    """What answers where nothing is: a problem, not a page."""
+
+    authentication_classes = []
+    permission_classes = []
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().check_throttles(request)
+        raise NotFoundError(
+            "there is nothing at this path; /api/v1/openapi.json lists the paths", code="request.not_found"
+        )

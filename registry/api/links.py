@@ -1,0 +1,55 @@
+"""Addresses that objects carry, absolute from `PUBLIC_URL`: pages for people, and where a client goes on."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.states import RELEASED
+from registry.datasets.models import Dataset, DatasetVersion
+from registry.runs.models import Run
+
+
+def page(path: str) -> str:
+    """The address of a page."""
+    return f"{settings.PUBLIC_URL}{path}"
+
+
+def operation(name: str, *args: object) -> str:
+    """The address of an operation of this interface, by the name of its path in `v1.urls`."""
+    return page(reverse(f"v1:{name}", args=args))
+
+
+def dataset_page(row: Dataset) -> str:
+    """`/datasets/owner/name`"""
+    return page(f"/datasets/{row.owner.username}/{row.name}")
+
+
+def dataset_version_page(row: DatasetVersion) -> str:
+    """`/datasets/owner/name/versions/1`"""
+    return f"{dataset_page(row.dataset)}/versions/{row.number}"
+
+
+def vector_page(row: Vector) -> str:
+    """`/owner/name`"""
+    return page(f"/{row.owner.username}/{row.name}")
+
+
+def version_page(row: VectorVersion) -> str:
+    """`/owner/name/versions/1.0.0`; a draft is shown on the page of its vector."""
+    here = vector_page(row.vector)
+    return f"{here}/versions/{row.version}" if row.version else here
+
+
+def run_page(row: Run) -> str:
+    """`/runs/{id}`"""
+    return page(f"/runs/{row.pk}")
+
+
+def version_download(row: VectorVersion) -> str | None:
+    """Where the file is: by name once it is released, by row id before, None while there is none."""
+    if row.artifact_id is None:
+        return None
+    if row.state in RELEASED:
+        vector = row.vector
+        return operation("version-download", vector.owner.username, vector.name, row.version)
+    return operation("draft-download", row.pk)

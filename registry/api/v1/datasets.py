@@ -1,0 +1,130 @@
+"""Datasets: check a file, push it as a version, list, read, download."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import links
+from registry.api.endpoint import Endpoint
+from registry.api.files import PRIVATE, SHORT, ServedFile, file_response
+from registry.api.pagination import Cursor
+from registry.api.parsers import UploadForm
+from registry.api.permissions import AnyToken
+from registry.api.schema import FILE, operation
+from registry.api.v1.serializers.datasets import (
+    DatasetCheckSerializer,
+    DatasetDetailSerializer,
+    DatasetFilesBody,
+    DatasetPushBody,
+    DatasetQuery,
+    DatasetSerializer,
+    DatasetVersionSerializer,
+)
+from registry.core.visibility import Visibility
+from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
+from registry.datasets.services import MEDIA_TYPE, CheckedDataset, dataset_check, dataset_publish
+from registry.storage.services import blob_read
+
+
+class DatasetCheck(Endpoint):
+    """What a file of pairs would become; nothing is stored."""
+
+    permission_classes = [AnyToken]
+    parser_classes = [UploadForm]
+
+    @operation(
+        "datasets_check", answer=DatasetCheckSerializer, request={UploadForm.media_type: DatasetFilesBody}
+    )
+    def post(self, request: Request) -> Response:
+        return self.render(DatasetCheckSerializer, checked(self.parse(DatasetFilesBody, request.data)))
+
+
+class DatasetPush(Endpoint):
+    """Store a file of pairs as the next version of a dataset; 200 when the newest version has them."""
+
+    parser_classes = [UploadForm]
+
+    @operation(
+        "datasets_push",
+        status=201,
+        also={200: DatasetVersionSerializer},
+        answer=DatasetVersionSerializer,
+        request={UploadForm.media_type: DatasetPushBody},
+    )
+    def post(self, request: Request) -> Response:
+        body = self.parse(DatasetPushBody, request.data)
+        version, is_new = dataset_publish(
+            owner=request.user,
+            name=body["name"],
+            checked=checked(body),
+            visibility=body.get("visibility", ""),
+            description=body.get("description", ""),
+        )
+        response = self.render(DatasetVersionSerializer, version, status=201 if is_new else 200)
+        response["Location"] = links.operation(
+            "dataset-version", version.dataset.owner.username, version.dataset.name, version.number
+        )
+        return response
+
+
+class DatasetList(Endpoint):
+    """Datasets that you may see, newest first."""
+
+    pagination_class = Cursor
+
+    @operation("datasets_list", answer=DatasetSerializer(many=True), parameters=[DatasetQuery])
+    def get(self, request: Request) -> Response:
+        query = self.parse(DatasetQuery, request.query_params)
+        rows = dataset_list(viewer=request.user, owner=query.get("owner", ""), query=query.get("q", ""))
+        return self.render_page(DatasetSerializer, rows)
+
+
+class DatasetGet(Endpoint):
+    """One dataset with its versions."""
+
+    @operation("datasets_get", answer=DatasetDetailSerializer)
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        return self.render(DatasetDetailSerializer, dataset_get(viewer=request.user, owner=owner, name=name))
+
+
+class DatasetVersionGet(Endpoint):
+    """One version of a dataset and the report made when it came in."""
+
+    @operation("datasets_version_get", answer=DatasetVersionSerializer)
+    def get(self, request: Request, owner: str, name: str, number: int) -> Response:
+        row = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+        return self.render(DatasetVersionSerializer, row)
+
+
+class DatasetVersionDownload(Endpoint):
+    """The pairs of a version as canonical JSON Lines."""
+
+    @operation("datasets_version_download", answer=FILE, media_type=MEDIA_TYPE)
+    def get(self, request: Request, owner: str, name: str, number: int) -> HttpResponse:
+        row = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+        is_public = row.dataset.visibility == Visibility.PUBLIC
+        file = ServedFile(
+            sha256=row.blob_id,
+            size_bytes=row.blob.size_bytes,
+            media_type=MEDIA_TYPE,
+            filename=f"{owner}-{name}-{number}.jsonl",
+            caching=SHORT if is_public else PRIVATE,
+            read=lambda: blob_read(sha256=row.blob_id),
+        )
+        return file_response(request, file)
+
+
+class DatasetCollection(DatasetList, DatasetPush):
+    """`/datasets`"""
+
+
+def checked(body: dict[str, Any]) -> CheckedDataset:
+    """The file or files of a form, read and judged."""
+    negative = body.get("negative_file")
+    return dataset_check(
+        data=body["file"].read(),
+        filename=body["file"].name,
+        negative=None if negative is None else negative.read(),
+    )

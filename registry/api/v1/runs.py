@@ -1,0 +1,100 @@
+"""Runs: start, watch, cancel. A run is its owner's alone."""
+
+import uuid
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import links
+from registry.api.endpoint import Endpoint
+from registry.api.pagination import Cursor
+from registry.api.permissions import TokenReadOrScopedWrite
+from registry.api.schema import operation
+from registry.api.v1.serializers.runs import EventQuery, RunBody, RunEventsSerializer, RunSerializer
+from registry.core.errors import InvalidError
+from registry.runs.selectors import event_list, run_get, run_list
+from registry.runs.services import ExtractionRequest, extraction_start, run_cancel
+
+KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="At most 200 printable ASCII characters. The same key and body give the same run again.",
+)
+
+
+class RunStart(Endpoint):
+    """Queue an extraction; watch it under `Location`."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation("runs_start", status=202, answer=RunSerializer, request=RunBody, parameters=[KEY_HEADER])
+    def post(self, request: Request) -> Response:
+        key = idempotency_key(request)
+        wanted = ExtractionRequest(**self.parse(RunBody, request.data))
+        run, _ = extraction_start(owner=request.user, request=wanted, idempotency_key=key)
+        response = self.render(RunSerializer, run, status=202)
+        response["Location"] = links.operation("run", run.pk)
+        return response
+
+
+class RunList(Endpoint):
+    """Your runs, newest first."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+    pagination_class = Cursor
+
+    @operation("runs_list", answer=RunSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.render_page(RunSerializer, run_list(owner=request.user))
+
+
+class RunGet(Endpoint):
+    """One of your runs."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation("runs_get", answer=RunSerializer)
+    def get(self, request: Request, run_id: uuid.UUID) -> Response:
+        return self.render(RunSerializer, run_get(owner=request.user, run_id=str(run_id)))
+
+
+class RunEvents(Endpoint):
+    """The log of a run after an event id, oldest first."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation("runs_events", answer=RunEventsSerializer, parameters=[EventQuery])
+    def get(self, request: Request, run_id: uuid.UUID) -> Response:
+        query = self.parse(EventQuery, request.query_params)
+        run = run_get(owner=request.user, run_id=str(run_id))
+        return self.render(RunEventsSerializer, {"items": event_list(run=run, after=query["after"])})
+
+
+class RunCancel(Endpoint):
+    """Cancel a run: at once while it waits, at its next step while it works."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation("runs_cancel", answer=RunSerializer, request=None)
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        return self.render(RunSerializer, run_cancel(owner=request.user, run_id=str(run_id)))
+
+
+class RunCollection(RunList, RunStart):
+    """`/runs`"""
+
+
+def idempotency_key(request: Request) -> str:
+    """The key, or an empty string when there is none.
+
+    Raises:
+        InvalidError: it holds something else than printable ASCII, or is too long.
+    """
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > 200 or not (key.isascii() and key.isprintable()):
+        raise InvalidError(
+            "an Idempotency-Key is at most 200 printable ASCII characters; a UUID is a good one",
+            code="idempotency.key_invalid",
+        )
+    return key

@@ -1,0 +1,27 @@
+"""Serializers describe the wire: input is checked by shape here, and by meaning in the services."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from registry.core.visibility import Visibility
+
+
+class Body(serializers.Serializer[Any]):
+    """A request body. A field that is not known is refused, since it is most likely a mistyped one."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(self.fields)):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name: [f"unknown field; known are {known}"] for name in unknown}
+            )
+        return dict(value)
+
+
+class VisibilityField(serializers.ChoiceField):
+    """`private` or `public`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=Visibility.choices, **options)

@@ -1,0 +1,121 @@
+"""Datasets on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from registry.api import links
+from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.datasets.models import Dataset, DatasetVersion
+
+FORMAT_LABELS = {
+    "jsonl": "JSON Lines, one pair per line",
+    "csv": "CSV with a header",
+    "caa": "CAA A/B questions (JSON)",
+    "preference_jsonl": "Preferences, JSON Lines",
+    "preference_csv": "Preferences, CSV",
+    "two_files": "Two files, zipped by line",
+}
+
+
+class DatasetQuery(serializers.Serializer[Any]):
+    """What to list."""
+
+    owner = serializers.CharField(required=False, max_length=64)
+    q = serializers.CharField(
+        required=False, max_length=200, allow_blank=True, help_text="Part of a name or description."
+    )
+
+
+class DatasetFilesBody(Body):
+    """A file of pairs; or, with `negative_file`, two files whose lines belong together."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    negative_file = serializers.FileField(allow_empty_file=True, required=False)
+
+
+class DatasetPushBody(DatasetFilesBody):
+    """A file of pairs and where to keep it."""
+
+    name = serializers.CharField(max_length=200)
+    visibility = VisibilityField(
+        required=False, help_text="Counts for a new dataset; private when it is not given."
+    )
+    description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+
+
+class DatasetCheckSerializer(serializers.Serializer[Any]):
+    """What a file would become; nothing was stored."""
+
+    format = serializers.CharField(source="source_format")
+    format_label = serializers.SerializerMethodField()
+    digest = serializers.CharField(
+        help_text="Of the canonical JSON Lines: the same pairs give the same digest."
+    )
+    n_pairs = serializers.IntegerField()
+    report = serializers.JSONField()
+    preview = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField(allow_blank=True))
+    )
+
+    def get_format_label(self, row: Any) -> str:
+        return FORMAT_LABELS.get(row.source_format, row.source_format)
+
+
+class DatasetVersionBriefSerializer(serializers.Serializer[Any]):
+    """A version without its report."""
+
+    dataset = serializers.SerializerMethodField()
+    number = serializers.IntegerField()
+    reference = serializers.SerializerMethodField(help_text="owner/name@number: what a run takes.")
+    digest = serializers.CharField()
+    n_pairs = serializers.IntegerField()
+    source_format = serializers.CharField()
+    source_filename = serializers.CharField()
+    source_digest = serializers.CharField(help_text="Of the bytes as they were uploaded.")
+    created_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+
+    def get_dataset(self, row: DatasetVersion) -> str:
+        return str(row.dataset)
+
+    def get_reference(self, row: DatasetVersion) -> str:
+        return str(row)
+
+    def get_url(self, row: DatasetVersion) -> str:
+        return links.dataset_version_page(row)
+
+
+class DatasetVersionSerializer(DatasetVersionBriefSerializer):
+    """An immutable version of a dataset."""
+
+    report = serializers.JSONField()
+
+
+class DatasetSerializer(serializers.Serializer[Any]):
+    """A dataset in a list."""
+
+    owner = serializers.CharField(source="owner.username")
+    name = serializers.CharField()
+    visibility = VisibilityField()
+    description = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    newest_number = serializers.IntegerField(allow_null=True)
+    n_versions = serializers.IntegerField()
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, row: Dataset) -> str:
+        return links.dataset_page(row)
+
+
+class DatasetDetailSerializer(serializers.Serializer[Any]):
+    """A dataset with its versions, newest first."""
+
+    owner = serializers.CharField(source="owner.username")
+    name = serializers.CharField()
+    visibility = VisibilityField()
+    description = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    newest = DatasetVersionSerializer(allow_null=True)
+    versions = DatasetVersionBriefSerializer(many=True)
+    url = serializers.CharField()

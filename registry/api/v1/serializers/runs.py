@@ -1,0 +1,104 @@
+"""Runs on the wire."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from registry.api import links
+from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.catalog.states import License
+from registry.runs.models import Run
+from registry.runs.states import RunState
+from steering_core.spec import EFFORTS, METHODS, POOLINGS
+
+
+class RunBody(Body):
+    """An extraction to run. With `publish_version` and `license` the result is published at once."""
+
+    dataset = serializers.CharField(
+        max_length=200, help_text="owner/name@number, or owner/name for the newest version."
+    )
+    base_model = serializers.CharField(
+        max_length=200, help_text="Name or model hash of a registered base model."
+    )
+    vector = serializers.CharField(max_length=200, help_text="The name of your vector; made when it is new.")
+    method = serializers.ChoiceField(choices=METHODS, required=False)
+    pooling = serializers.ChoiceField(choices=POOLINGS, required=False)
+    effort = serializers.ChoiceField(choices=EFFORTS, required=False)
+    publish_version = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    license = serializers.ChoiceField(choices=License.choices, required=False, allow_blank=True)
+    visibility = VisibilityField(required=False, allow_blank=True)
+
+
+class EventQuery(serializers.Serializer[Any]):
+    """Which part of the log."""
+
+    after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**63 - 1)
+
+
+class RunErrorSerializer(serializers.Serializer[Any]):
+    """Why a run ended without a result; `class` says who has to act."""
+
+    code = serializers.CharField(source="error_code")
+    message = serializers.CharField(source="error_message")
+
+    def get_fields(self) -> dict[str, Any]:
+        # `class` is a word of Python, so it cannot stand above.
+        return {"class": serializers.CharField(source="error_class"), **super().get_fields()}
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    """A run and where its result is."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.ChoiceField(choices=RunState.choices)
+    stage = serializers.CharField()
+    progress = serializers.FloatField(help_text="From 0 to 1.")
+    attempt = serializers.IntegerField()
+    error = serializers.SerializerMethodField()
+    vector = serializers.SerializerMethodField()
+    version_id = serializers.UUIDField(source="vector_version_id")
+    version = serializers.CharField(source="vector_version.version", allow_null=True)
+    verdict = serializers.CharField(
+        source="vector_version.verdict", help_text="Empty until there is a report."
+    )
+    dataset = serializers.SerializerMethodField()
+    base_model = serializers.CharField(source="vector_version.base_model.name")
+    model_hash = serializers.CharField(source="vector_version.base_model.model_hash")
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    cancel_requested = serializers.BooleanField()
+    url = serializers.SerializerMethodField()
+
+    @extend_schema_field(RunErrorSerializer(allow_null=True))
+    def get_error(self, row: Run) -> dict[str, str] | None:
+        return dict(RunErrorSerializer(row).data) if row.error_class else None
+
+    def get_vector(self, row: Run) -> str:
+        return str(row.vector_version.vector)
+
+    def get_dataset(self, row: Run) -> str:
+        return str(row.vector_version.dataset_version)
+
+    def get_url(self, row: Run) -> str:
+        return links.run_page(row)
+
+
+class RunEventSerializer(serializers.Serializer[Any]):
+    """One line of a run's log."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    attempt = serializers.IntegerField()
+    stage = serializers.CharField()
+    progress = serializers.FloatField()
+    message = serializers.CharField()
+
+
+class RunEventsSerializer(serializers.Serializer[Any]):
+    """At most 200 lines; ask again with `after` = the last id."""
+
+    items = RunEventSerializer(many=True)

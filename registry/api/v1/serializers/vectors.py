@@ -1,0 +1,150 @@
+"""Vectors and their versions on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from registry.api import links
+from registry.api.v1.serializers.base_models import BaseModelSerializer
+from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.states import License, Verdict, VersionState
+from registry.core.visibility import Visibility
+
+
+class VectorQuery(serializers.Serializer[Any]):
+    """What to search for."""
+
+    q = serializers.CharField(
+        required=False, max_length=200, allow_blank=True, help_text="Words, or a model hash."
+    )
+    owner = serializers.CharField(required=False, max_length=64)
+    base_model = serializers.CharField(required=False, max_length=200, help_text="Name or model hash.")
+    verdict = serializers.ChoiceField(choices=Verdict.choices, required=False)
+    mine = serializers.BooleanField(
+        required=False, default=False, help_text="Your own, unpublished ones too."
+    )
+
+
+class VectorBody(Body):
+    """The words around a vector; what is left out stays as it is."""
+
+    title = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+    visibility = VisibilityField(required=False)
+
+
+class PublishBody(Body):
+    """Under which version an extracted draft is frozen for good."""
+
+    version = serializers.CharField(
+        max_length=40, help_text="MAJOR.MINOR.PATCH, never used before for this vector."
+    )
+    license = serializers.ChoiceField(choices=License.choices)
+    visibility = VisibilityField(required=False)
+    draft_id = serializers.UUIDField(
+        required=False, help_text="Which extracted version; the newest when not given."
+    )
+
+
+class YankBody(Body):
+    """Why a version should not be used any more."""
+
+    reason = serializers.CharField(max_length=500, allow_blank=True)
+
+
+class VectorLatestSerializer(serializers.Serializer[Any]):
+    """The newest published version in short."""
+
+    version = serializers.CharField()
+    digest = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    summary = serializers.SerializerMethodField()
+    base_model = serializers.CharField(source="base_model.name")
+    model_hash = serializers.CharField(source="base_model.model_hash")
+    window = serializers.SerializerMethodField(
+        help_text="Lowest and highest strength that work; null if unknown."
+    )
+    license = serializers.CharField()
+    published_at = serializers.DateTimeField()
+
+    def get_summary(self, row: VectorVersion) -> str:
+        return str((row.report or {}).get("summary", ""))
+
+    def get_window(self, row: VectorVersion) -> list[float] | None:
+        window = (row.manifest or {}).get("window")
+        return None if window is None else list(window)
+
+
+class VectorSerializer(serializers.Serializer[Any]):
+    """A vector and its newest published version."""
+
+    owner = serializers.CharField(source="owner.username")
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    visibility = VisibilityField()
+    created_at = serializers.DateTimeField()
+    latest = VectorLatestSerializer(allow_null=True)
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, row: Vector) -> str:
+        return links.vector_page(row)
+
+
+class VersionBriefSerializer(serializers.Serializer[Any]):
+    """A version without spec, manifest and report."""
+
+    id = serializers.UUIDField()
+    vector = serializers.SerializerMethodField()
+    version = serializers.CharField(allow_null=True, help_text="Null for a draft.")
+    state = serializers.ChoiceField(choices=VersionState.choices)
+    digest = serializers.SerializerMethodField(
+        help_text="sha256 of the native file; null while there is none."
+    )
+    size_bytes = serializers.SerializerMethodField()
+    base_model = BaseModelSerializer()
+    dataset = serializers.SerializerMethodField(help_text="owner/name@number; null if you may not see it.")
+    spec_digest = serializers.CharField()
+    verdict = serializers.CharField(help_text="Empty until there is a report.")
+    license = serializers.CharField(help_text="SPDX identifier; empty for a draft.")
+    created_at = serializers.DateTimeField()
+    published_at = serializers.DateTimeField(allow_null=True)
+    yanked_at = serializers.DateTimeField(allow_null=True)
+    yank_reason = serializers.CharField()
+    download_url = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    def get_vector(self, row: VectorVersion) -> str:
+        return str(row.vector)
+
+    def get_digest(self, row: VectorVersion) -> str | None:
+        return row.digest or None
+
+    def get_size_bytes(self, row: VectorVersion) -> int | None:
+        return row.artifact.size_bytes if row.artifact else None
+
+    def get_dataset(self, row: VectorVersion) -> str | None:
+        dataset = row.dataset_version.dataset
+        is_seen = dataset.visibility == Visibility.PUBLIC or dataset.owner_id == self.context["viewer"].pk
+        return str(row.dataset_version) if is_seen else None
+
+    def get_download_url(self, row: VectorVersion) -> str | None:
+        return links.version_download(row)
+
+    def get_url(self, row: VectorVersion) -> str:
+        return links.version_page(row)
+
+
+class VersionSerializer(VersionBriefSerializer):
+    """Everything about a version but its bytes."""
+
+    spec = serializers.JSONField()
+    manifest = serializers.JSONField(allow_null=True)
+    report = serializers.JSONField(allow_null=True)
+
+
+class VectorFileBody(Body):
+    """A native vector file."""
+
+    file = serializers.FileField(allow_empty_file=True)

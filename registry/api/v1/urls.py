@@ -1,0 +1,51 @@
+"""The paths of /api/v1. What no path matches is a problem with 404, not a page."""
+
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
+
+from registry.api.endpoint import UnknownPath
+from registry.api.v1 import account, base_models, datasets, runs, vectors, versions
+
+
+class Sha256Converter(StringConverter):
+    """64 lower-case hex digits."""
+
+    regex = "[0-9a-f]{64}"
+
+
+register_converter(Sha256Converter, "sha256")
+
+app_name = "v1"
+VECTOR = "vectors/<str:owner>/<str:name>"
+VERSION = f"{VECTOR}/versions"
+DATASET = "datasets/<str:owner>/<str:name>"
+DATASET_VERSION = f"{DATASET}/versions/<int:number>"
+
+urlpatterns = [
+    path("me", account.Me.as_view(), name="me"),
+    path("openapi.json", account.OpenApi.as_view(), name="openapi"),
+    path("base-models", base_models.BaseModelList.as_view(), name="base-models"),
+    path("base-models/<str:model_hash>", base_models.BaseModelGet.as_view(), name="base-model"),
+    path("datasets", datasets.DatasetCollection.as_view(), name="datasets"),
+    path("datasets/check", datasets.DatasetCheck.as_view(), name="dataset-check"),
+    path(DATASET, datasets.DatasetGet.as_view(), name="dataset"),
+    path(DATASET_VERSION, datasets.DatasetVersionGet.as_view(), name="dataset-version"),
+    path(f"{DATASET_VERSION}/download", datasets.DatasetVersionDownload.as_view(), name="dataset-download"),
+    path("runs", runs.RunCollection.as_view(), name="runs"),
+    path("runs/<uuid:run_id>", runs.RunGet.as_view(), name="run"),
+    path("runs/<uuid:run_id>/events", runs.RunEvents.as_view(), name="run-events"),
+    path("runs/<uuid:run_id>/cancel", runs.RunCancel.as_view(), name="run-cancel"),
+    path("vectors", vectors.VectorSearch.as_view(), name="vectors"),
+    path("vectors/inspect", vectors.VectorInspect.as_view(), name="vector-inspect"),
+    path(VECTOR, vectors.VectorItem.as_view(), name="vector"),
+    path(f"{VECTOR}/publish", vectors.VersionPublish.as_view(), name="publish"),
+    path(VERSION, vectors.VersionList.as_view(), name="versions"),
+    path(f"{VERSION}/<str:ref>", versions.VersionGet.as_view(), name="version"),
+    path(f"{VERSION}/<str:ref>/download", versions.VersionDownload.as_view(), name="version-download"),
+    path(f"{VERSION}/<str:version>/yank", vectors.VersionYank.as_view(), name="yank"),
+    path(f"{VERSION}/<str:version>/unyank", vectors.VersionUnyank.as_view(), name="unyank"),
+    path("versions/<uuid:version_id>", versions.VersionGetById.as_view(), name="version-by-id"),
+    path("versions/<uuid:version_id>/download", versions.DraftDownload.as_view(), name="draft-download"),
+    path("blobs/sha256:<sha256:sha256>", versions.BlobDownload.as_view(), name="blob"),
+    re_path("", UnknownPath.as_view()),
+]

@@ -1,0 +1,142 @@
+"""Vectors: search, read, change the words around them, publish, yank, and look into a file."""
+
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import links
+from registry.api.endpoint import Endpoint
+from registry.api.pagination import Cursor
+from registry.api.parsers import UploadForm
+from registry.api.permissions import AnyToken
+from registry.api.schema import OBJECT, operation
+from registry.api.v1.serializers.vectors import (
+    PublishBody,
+    VectorBody,
+    VectorFileBody,
+    VectorQuery,
+    VectorSerializer,
+    VersionBriefSerializer,
+    VersionSerializer,
+    YankBody,
+)
+from registry.catalog.selectors import vector_get, vector_search, version_list
+from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
+from registry.core.errors import NotFoundError
+from steering_core.formats.bearing import inspect_vector
+
+
+class VectorSearch(Endpoint):
+    """Published vectors that you may see, newest first."""
+
+    pagination_class = Cursor
+
+    @operation("vectors_search", answer=VectorSerializer(many=True), parameters=[VectorQuery])
+    def get(self, request: Request) -> Response:
+        query = self.parse(VectorQuery, request.query_params)
+        if query["mine"] and not request.user.is_authenticated:
+            raise NotAuthenticated
+        rows = vector_search(
+            viewer=request.user,
+            query=query.get("q", ""),
+            owner=query.get("owner", ""),
+            base_model=query.get("base_model", ""),
+            verdict=query.get("verdict", ""),
+            mine=query["mine"],
+        )
+        return self.render_page(VectorSerializer, rows)
+
+
+class VectorGet(Endpoint):
+    """One vector."""
+
+    @operation("vectors_get", answer=VectorSerializer)
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        return self.render(VectorSerializer, vector_get(viewer=request.user, owner=owner, name=name))
+
+
+class VectorUpdate(Endpoint):
+    """Change the title, description or visibility of your vector; its versions stay as they are."""
+
+    @operation("vectors_update", answer=VectorSerializer, request=VectorBody)
+    def patch(self, request: Request, owner: str, name: str) -> Response:
+        check_own(request, owner, name)
+        body = self.parse(VectorBody, request.data)
+        return self.render(VectorSerializer, vector_update(owner=request.user, name=name, **body))
+
+
+class VersionList(Endpoint):
+    """The versions of a vector, highest first; its owner sees drafts before them."""
+
+    pagination_class = Cursor
+
+    @operation("vectors_versions_list", answer=VersionBriefSerializer(many=True))
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        vector = vector_get(viewer=request.user, owner=owner, name=name)
+        return self.render_page(VersionBriefSerializer, version_list(viewer=request.user, vector=vector))
+
+
+class VersionPublish(Endpoint):
+    """Freeze an extracted draft of your vector under a version, for good."""
+
+    @operation("vectors_publish", status=201, answer=VersionSerializer, request=PublishBody)
+    def post(self, request: Request, owner: str, name: str) -> Response:
+        check_own(request, owner, name)
+        body = self.parse(PublishBody, request.data)
+        row = version_publish(
+            owner=request.user,
+            name=name,
+            version=body["version"],
+            license=body["license"],
+            draft_id=str(body.get("draft_id", "")),
+            visibility=body.get("visibility", ""),
+        )
+        response = self.render(VersionSerializer, row, status=201)
+        response["Location"] = links.operation("version", owner, name, row.version)
+        return response
+
+
+class VersionYank(Endpoint):
+    """Withdraw a published version: `latest` skips it, an exact pin still resolves and carries the reason."""
+
+    @operation("vectors_yank", answer=VersionSerializer, request=YankBody)
+    def post(self, request: Request, owner: str, name: str, version: str) -> Response:
+        check_own(request, owner, name)
+        body = self.parse(YankBody, request.data)
+        row = version_yank(owner=request.user, name=name, version=version, reason=body["reason"])
+        return self.render(VersionSerializer, row)
+
+
+class VersionUnyank(Endpoint):
+    """Take a yank back."""
+
+    @operation("vectors_unyank", answer=VersionSerializer, request=None)
+    def post(self, request: Request, owner: str, name: str, version: str) -> Response:
+        check_own(request, owner, name)
+        return self.render(VersionSerializer, version_unyank(owner=request.user, name=name, version=version))
+
+
+class VectorInspect(Endpoint):
+    """Read a native file as strictly as at publication, and say what is in it; nothing is stored."""
+
+    permission_classes = [AnyToken]
+    parser_classes = [UploadForm]
+    too_large_code = "format.too_large"
+
+    @operation("vectors_inspect", answer=OBJECT, request={UploadForm.media_type: VectorFileBody})
+    def post(self, request: Request) -> Response:
+        return Response(inspect_vector(self.parse(VectorFileBody, request.data)["file"].read()))
+
+
+class VectorItem(VectorGet, VectorUpdate):
+    """`/vectors/{owner}/{name}`"""
+
+
+def check_own(request: Request, owner: str, name: str) -> None:
+    """Only the owner changes a vector; to everybody else it looks as if there were nothing to change.
+
+    Raises:
+        NotFoundError: the path names another owner.
+    """
+    if request.user.get_username() != owner:
+        raise NotFoundError(f"you have no vector {owner}/{name}", code="vector.not_found")
