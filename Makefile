@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .SUFFIXES:
+# Python does not find itself when the environment is empty.
+export PATH := $(or $(PATH),/usr/local/bin:/usr/bin:/bin)
 .DELETE_ON_ERROR:
 
 PORT ?=
