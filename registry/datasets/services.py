@@ -146,6 +146,11 @@ def upload_commit(
     return version
 
 
+def upload_discard(*, owner: User, upload_id: str) -> None:
+    """Forget a staged upload; discarding twice is no error."""
+    DatasetUpload.objects.filter(owner=owner, pk=upload_id).delete()
+
+
 def dataset_make_public(*, owner: User, name: str) -> Dataset:
     """Show a dataset to everybody. There is no way back: others may have built on it.
 
