@@ -86,12 +86,14 @@ def dataset_check(*, data: bytes, filename: str = "", negative: bytes | None = N
 
 def dataset_publish(
     *, owner: User, name: str, checked: CheckedDataset, visibility: str = "", description: str = ""
-) -> DatasetVersion:
+) -> tuple[DatasetVersion, bool]:
     """Store checked pairs as the next version of `owner/name`, making the dataset when it is new.
 
     Sending the newest version's pairs again returns that version: nothing is doubled. `visibility`
     counts for a new dataset only, where empty means private.
 
+    Returns:
+        The version, and whether it is new.
     Raises:
         InvalidError: the name is not a slug, or the visibility is unknown.
         BlobStoreError: the blob store is out of reach.
@@ -134,7 +136,7 @@ def upload_commit(
     upload = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=upload_id).first()
     if upload is None or upload.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
-    version = _version_add(
+    version, _ = _version_add(
         owner=owner,
         name=name,
         blob=upload.blob,
@@ -208,4 +210,4 @@ def _version_add(
     logger.info(
         "dataset version created", extra={"dataset_version_id": version.pk, "n_pairs": version.n_pairs}
     )
-    return version
+    return version, True
