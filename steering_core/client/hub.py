@@ -30,6 +30,7 @@ from steering_core.vector import SteeringVector
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 PAGE = 100
+# A page of events at least this long may not be the last.
 EVENTS_PAGE = 50
 
 

@@ -1,4 +1,4 @@
-"""What the commands show for people: datasets, versions, reports and runs as tables. `plot` draws the curve."""
+"""What the commands show for people: datasets, versions, reports, runs. `plot` draws the curve."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -64,10 +64,9 @@ def dataset_report(report: Json, *, n_pairs: int, form: str) -> RenderableType:
 def datasets_table(items: Sequence[Json]) -> RenderableType:
     """One line per dataset."""
     rows = (
-        (f"{d['owner']}/{d['name']}", *_newest(d.get("newest")), d.get("visibility"), d.get("description"))
-        for d in items
+        (f"{d['owner']}/{d['name']}", _newest(d), d.get("visibility"), d.get("description")) for d in items
     )
-    return listing(("dataset", "version", "pairs", "visibility", "description"), rows, empty="no datasets")
+    return listing(("dataset", "newest", "visibility", "description"), rows, empty="no datasets")
 
 
 def dataset_card(dataset: Json) -> RenderableType:
@@ -237,8 +236,9 @@ def _letters(letters: Json | None) -> str:
     return f"positive answers {counted} (imbalance {letters['imbalance']:g})"
 
 
-def _newest(version: Json | None) -> tuple[str, str]:
-    return (f"@{version['number']}", f"{version['n_pairs']:,}") if version else ("", "")
+def _newest(dataset: Json) -> str:
+    number = dataset.get("newest_number")
+    return f"@{number}" if number else ""
 
 
 def _vector_row(item: Json) -> Sequence[Any]:

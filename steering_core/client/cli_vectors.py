@@ -1,0 +1,217 @@
+"""`bearing search`, `show`, `pull`, `verify`, `inspect`, `publish`, `yank`: vectors and their files."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from steering_core.client import tables
+from steering_core.client.pulling import Pulled
+from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference
+from steering_core.client.ui import Ui, command, read_file
+from steering_core.errors import ClientError, DigestMismatchError
+from steering_core.formats.bearing import inspect_vector
+from steering_core.formats.header import MAX_FILE_BYTES
+from steering_core.spec import digest, digest_hex
+
+Json = dict[str, Any]
+Ref = Annotated[
+    str, typer.Argument(metavar="REF", help="owner/name, owner/name@1.0.0, owner/name@sha256:… or sha256:…")
+]
+Name = Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A vector of yours.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the tree."""
+    search_examples = [
+        "bearing search formality",
+        "bearing search --model bearing/demo --verdict pass --json",
+    ]
+    command(app, "search", examples=search_examples)(search)
+    command(app, "show", examples=["bearing show acme/formality", "bearing show acme/formality@1.0.0"])(show)
+    pull_examples = [
+        "bearing pull acme/formality@1.0.0",
+        "bearing pull acme/formality --output formality.safetensors",
+    ]
+    command(app, "pull", examples=pull_examples)(pull)
+    verify_examples = [
+        "bearing verify acme/formality@1.0.0",
+        "bearing verify formality.safetensors --digest sha256:…",
+    ]
+    command(app, "verify", examples=verify_examples)(verify)
+    command(app, "inspect", examples=["bearing inspect formality.safetensors"])(inspect)
+    publish_examples = ["bearing publish acme/formality --version 1.0.0 --license CC-BY-4.0 --public"]
+    command(app, "publish", examples=publish_examples)(publish)
+    yank_examples = [
+        "bearing yank acme/formality@1.0.0 --reason 'wrong sign'",
+        "bearing yank acme/formality@1.0.0 --undo",
+    ]
+    command(app, "yank", examples=yank_examples)(yank)
+
+
+def search(
+    ui: Ui,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words, or a model hash.")] = "",
+    owner: Annotated[str, typer.Option(metavar="OWNER", help="Only this owner's.")] = "",
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="Only for this base model, by name or hash.")
+    ] = "",
+    verdict: Annotated[str, typer.Option(metavar="VERDICT", help="pass, warn, insufficient or fail.")] = "",
+    mine: Annotated[bool, typer.Option("--mine", help="Your own, unpublished ones too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+) -> None:
+    """Search vectors, newest first."""
+    items = ui.hub.search(query, owner=owner, base_model=model, verdict=verdict, mine=mine, limit=limit)
+    ui.result({"items": items}, tables.vectors_table(items))
+
+
+def show(ui: Ui, reference: Ref) -> None:
+    """Show a version and its report.
+
+    A name alone shows the latest release, or your newest draft where nothing is released yet.
+    """
+    version = ui.hub.show(reference)
+    ui.result(version, tables.version_card(version))
+
+
+def pull(
+    ui: Ui,
+    reference: Ref,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the file here.")
+    ] = None,
+) -> None:
+    """Fetch a vector into the cache and verify it.
+
+    The bytes must have the digest that the registry promised and be a strictly valid vector file; else
+    nothing is kept. Versions and digests that were pulled once work offline.
+    """
+    found = ui.hub.pull_file(reference)
+    if output is not None:
+        _write(output, found.path.read_bytes())
+    data = _pulled(found) | {"path": str(found.path), "output": None if output is None else str(output)}
+    shown = tables.facts(
+        [
+            ("vector", f"{reference} ({found.version})" if found.version else reference),
+            ("digest", found.digest),
+            ("verified", "the bytes have the promised digest and are a valid vector file"),
+            ("file", str(output or found.path)),
+        ]
+    )
+    ui.result(data, shown)
+
+
+def verify(
+    ui: Ui,
+    target: Annotated[str, typer.Argument(metavar="FILE|REF", help="A vector file, or a reference to pull.")],
+    expected: Annotated[
+        str, typer.Option("--digest", metavar="sha256:…", help="The digest that it must have.")
+    ] = "",
+) -> None:
+    """Check a vector file, and that it has the promised digest."""
+    if expected:
+        digest_hex(expected)
+    if Path(target).is_file():
+        data = read_file(Path(target), most_bytes=MAX_FILE_BYTES)
+        promised, source = expected, {"file": target}
+    else:
+        found = ui.hub.pull_file(_reference_or_file(target))
+        data, promised = found.path.read_bytes(), expected or found.digest
+        source = {"reference": found.reference, "version": found.version}
+    named = digest(data)
+    if promised and named != promised:
+        raise DigestMismatchError(f"{target} is {named}, not {promised}; do not use it")
+    model = inspect_vector(data)["model"]
+    result = {
+        **source,
+        "verified": True,
+        "digest": named,
+        "digest_was_promised": bool(promised),
+        "model": model,
+    }
+    note = "valid, and as promised" if promised else "valid; no digest was given to compare with"
+    ui.result(result, tables.facts([("vector", target), ("digest", named), ("file", note)]))
+
+
+def inspect(ui: Ui, file: Annotated[Path, typer.Argument(metavar="FILE", help="A vector file.")]) -> None:
+    """Show what a vector file says about itself, without a registry."""
+    found = inspect_vector(read_file(file, most_bytes=MAX_FILE_BYTES))
+    ui.result(found, tables.inspection_card(found))
+
+
+def publish(
+    ui: Ui,
+    name: Name,
+    version: Annotated[str, typer.Option(metavar="X.Y.Z", help="MAJOR.MINOR.PATCH, never used before.")],
+    license: Annotated[
+        str,
+        typer.Option(metavar="SPDX", help="CC-BY-4.0, CC0-1.0, CC-BY-SA-4.0, CC-BY-NC-4.0, Apache-2.0, MIT."),
+    ],
+    public: Annotated[bool, typer.Option("--public", help="Show the vector to everybody.")] = False,
+    draft: Annotated[str, typer.Option(metavar="ID", help="Which draft; the newest if not given.")] = "",
+) -> None:
+    """Release an extracted draft as a version. It never changes again."""
+    visibility = "public" if public else ""
+    released = ui.hub.publish(name, version=version, license=license, visibility=visibility, draft_id=draft)
+    ui.say(f"published {released['vector']}@{released['version']}")
+    shown = [("vector", f"{name}@{version}"), ("digest", released["digest"]), ("page", released.get("url"))]
+    ui.result(released, tables.facts(shown))
+
+
+def yank(
+    ui: Ui,
+    reference: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME@X.Y.Z", help="A released version of yours.")
+    ],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; everybody who pulls it reads this.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take the yank back.")] = False,
+) -> None:
+    """Warn everybody off a released version.
+
+    It is no longer `latest`, and stays there for those who pinned it.
+    """
+    asked = parse_reference(reference)
+    if not asked.owner or asked.digest or asked.selector == LATEST:
+        raise ReferenceSyntaxError(f"{reference} does not say which version; give owner/name@1.0.0")
+    if not undo and not reason.strip():
+        raise typer.BadParameter("say why with --reason; everybody who pulls the version reads it")
+    name = f"{asked.owner}/{asked.name}"
+    if undo:
+        version = ui.hub.unyank(name, version=asked.selector)
+    else:
+        version = ui.hub.yank(name, version=asked.selector, reason=reason)
+    ui.say(f"{reference} is {version['state']}")
+    ui.result(version)
+
+
+def _pulled(found: Pulled) -> Json:
+    vector = found.vector
+    return {
+        "reference": found.reference,
+        "version": found.version,
+        "digest": found.digest,
+        "from_cache": found.from_cache,
+        "yank_reason": found.yank_reason,
+        "model": vector.model.name,
+        "model_hash": vector.model.model_hash,
+        "window": vector.window and list(vector.window),
+    }
+
+
+def _reference_or_file(target: str) -> str:
+    try:
+        return str(parse_reference(target))
+    except ReferenceSyntaxError as error:
+        raise ReferenceSyntaxError(f"there is no file {target!a}, and {error.message}") from error
+
+
+def _write(file: Path, data: bytes) -> None:
+    """All of it or nothing, at a place that the user chose."""
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}.part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ClientError(f"{file} cannot be written: {error.strerror}", code="client.file") from error
