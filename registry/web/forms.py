@@ -1,0 +1,124 @@
+"""What the pages ask for. Forms check shape only; the services say what is allowed, and their words come back here."""
+
+import uuid
+from typing import Any
+
+from django import forms
+
+from registry.accounts.models import ApiToken
+from registry.catalog.states import License
+from registry.core.errors import RegistryError
+from registry.core.visibility import Visibility
+from registry.web.errors import sentence
+from steering_core.spec import EFFORTS
+
+NAME_HELP = "Lower-case letters, digits and hyphens."
+EFFORT_WORDS = {
+    "standard": "Standard: the full report, with 19 random vectors and narrow intervals",
+    "quick": "Quick: a first look in seconds; too little for a verdict",
+}
+SCOPE_WORDS = {
+    "read": "Read only: see and download what you may see",
+    "write": "Read and write: also upload datasets, start runs, publish",
+}
+
+
+class PageForm(forms.Form):
+    """A form that takes the refusal of a service."""
+
+    def refuse(self, error: RegistryError) -> None:
+        """Show a service's refusal at the field it names, else above the form."""
+        field = next((name for name in error.fields if name in self.fields), None)
+        self.add_error(field, sentence(error.message))
+
+
+class UploadForm(PageForm):
+    """A file of pairs, or two files zipped by line. The name comes first so that a cut upload does not lose it."""
+
+    name = forms.CharField(
+        label="Dataset name", required=False, max_length=64, help_text=f"{NAME_HELP} You can still change it on the next page."
+    )
+    file = forms.FileField(label="File of pairs", allow_empty_file=True)
+    negative_file = forms.FileField(label="Negative texts", required=False, allow_empty_file=True)
+
+
+class CommitForm(PageForm):
+    """Name a staged upload."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=64,
+        help_text=f"{NAME_HELP} With the name of a dataset of yours, this becomes its next version.",
+    )
+    description = forms.CharField(
+        label="Description", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    visibility = forms.ChoiceField(
+        label="Who may see it",
+        choices=Visibility.choices,
+        initial=Visibility.PRIVATE,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+
+class ExtractForm(PageForm):
+    """Start an extraction from a dataset version."""
+
+    base_model = forms.ChoiceField(label="Base model")
+    vector = forms.CharField(label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft.")
+    effort = forms.ChoiceField(
+        label="Effort",
+        choices=[(name, EFFORT_WORDS[name]) for name in sorted(EFFORTS, reverse=True)],
+        initial="standard",
+        widget=forms.RadioSelect,
+    )
+    # Sent twice, by a double click or a reload, it starts one run.
+    idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, base_models: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_model"].choices = base_models  # type: ignore[attr-defined]  # it is a ChoiceField
+        self.fields["idempotency_key"].initial = str(uuid.uuid4())
+
+
+class PublishForm(PageForm):
+    """Freeze an extracted version under a name for good."""
+
+    draft_id = forms.UUIDField(widget=forms.HiddenInput)
+    version = forms.CharField(label="Version", max_length=32, help_text="MAJOR.MINOR.PATCH; never used again, whatever happens.")
+    license = forms.ChoiceField(label="Licence", choices=License.choices, initial=License.CC_BY_4)
+    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect)
+
+
+class YankForm(PageForm):
+    """Withdraw a published version."""
+
+    version = forms.CharField(max_length=32, widget=forms.HiddenInput)
+    reason = forms.CharField(label="Why", max_length=500, help_text="Whoever pinned this version will read it.")
+
+
+class VectorForm(PageForm):
+    """The words around a vector."""
+
+    title = forms.CharField(label="Title", required=False, max_length=120)
+    description = forms.CharField(
+        label="Description", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect)
+
+
+class TokenForm(PageForm):
+    """A new access token."""
+
+    name = forms.CharField(label="Name", max_length=80, help_text="Where it will be used, such as “laptop” or “training job”.")
+    scope = forms.ChoiceField(
+        label="What it may do", choices=list(SCOPE_WORDS.items()), initial="read", widget=forms.RadioSelect
+    )
+
+    @property
+    def scopes(self) -> list[str]:
+        """Writing without reading would be of no use."""
+        if self.cleaned_data["scope"] == ApiToken.Scope.WRITE:
+            return [ApiToken.Scope.READ, ApiToken.Scope.WRITE]
+        return [ApiToken.Scope.READ]

@@ -1,0 +1,73 @@
+"""Pages of a list by cursor: where the last row stood, not how many came before, so that nothing is shown twice."""
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from registry.core.errors import InvalidError
+
+PAGE_SIZE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; the queries are what follows the `?` of its neighbours, empty where there is none."""
+
+    items: list[Any]
+    next_query: str
+    first_query: str
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is anything to turn to."""
+        return bool(self.next_query or self.first_query)
+
+
+def paginate(request: HttpRequest, rows: QuerySet[Any], size: int = PAGE_SIZE) -> Page:
+    """The page that `?cursor=` names, of rows with `created_at` and `id`, newest first.
+
+    Raises:
+        InvalidError: the cursor is not one that this function gave out.
+    """
+    cursor = request.GET.get("cursor", "")
+    if cursor:
+        at, row_id = _decode(cursor)
+        rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, id__gt=row_id))
+    items = list(rows.order_by("-created_at", "id")[: size + 1])
+    following = ""
+    if len(items) > size:
+        items = items[:size]
+        following = _query(request, _encode(items[-1]))
+    return Page(items, following, _query(request, "") if cursor else "")
+
+
+def _query(request: HttpRequest, cursor: str) -> str:
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    if cursor:
+        query["cursor"] = cursor
+    return "?" + query.urlencode()
+
+
+def _encode(row: Any) -> str:
+    text = json.dumps([row.created_at.isoformat(), str(row.pk)])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
+    try:
+        text = base64.urlsafe_b64decode(cursor[:200] + "=" * (-len(cursor[:200]) % 4))
+        at, row_id = json.loads(text)
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+        return moment, uuid.UUID(row_id)
+    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+        raise InvalidError("this page link is damaged; start from the first page", code="cursor.invalid") from error

@@ -1,0 +1,121 @@
+"""Datasets: the list, one version with its report, its file, and the start of an extraction."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from registry.catalog.selectors import base_model_list
+from registry.core.errors import RegistryError
+from registry.datasets.models import DatasetVersion
+from registry.datasets.selectors import dataset_list, dataset_version_get, dataset_version_preview
+from registry.datasets.services import MEDIA_TYPE, dataset_make_public
+from registry.runs.services import ExtractionRequest, extraction_start
+from registry.storage.services import blob_read
+from registry.web.forms import ExtractForm
+from registry.web.http import as_text, file_answer, require_owner, user_of
+from registry.web.paging import paginate
+from registry.web.quality import view_quality
+from registry.web.views.catalog import clean_text
+from steering_core.pairs.readers import FORMAT_LABELS
+
+
+@require_safe
+def dataset_index(request: HttpRequest) -> HttpResponse:
+    """The datasets the viewer may see, newest first."""
+    query, owner = clean_text(request, "q"), clean_text(request, "owner")
+    page = paginate(request, dataset_list(viewer=request.user, owner=owner, query=query))
+    return render(request, "datasets/list.html", {"page": page, "query": query, "owner": owner})
+
+
+@require_safe
+def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None = None) -> HttpResponse:
+    """One version, the newest by default; with the extraction form for whoever is signed in."""
+    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+    form = _extract_form(initial={"vector": suggested_vector(name)}) if request.user.is_authenticated else None
+    return _render(request, version, form)
+
+
+@require_safe
+def dataset_download(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
+    """The canonical JSON Lines of a version."""
+    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+    return file_answer(
+        blob_read(sha256=version.blob_id),
+        filename=f"{owner}-{name}-{number}.jsonl",
+        media_type=MEDIA_TYPE,
+        digest=version.digest,
+        is_public=version.dataset.visibility == "public",
+    )
+
+
+@login_required
+@require_POST
+def dataset_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Show a dataset to everybody."""
+    dataset_make_public(owner=require_owner(request, owner), name=name)
+    messages.success(request, f"{owner}/{name} is public now.")
+    return redirect("web:dataset", owner, name)
+
+
+@login_required
+@require_POST
+def dataset_extract(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
+    """Start an extraction and go to its run, or show the form again with the refusal."""
+    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+    form = _extract_form(request.POST)
+    if form.is_valid():
+        try:
+            run, _ = extraction_start(
+                owner=user_of(request),
+                request=ExtractionRequest(
+                    dataset=str(version),
+                    base_model=form.cleaned_data["base_model"],
+                    vector=form.cleaned_data["vector"],
+                    effort=form.cleaned_data["effort"],
+                ),
+                idempotency_key=form.cleaned_data["idempotency_key"],
+            )
+            return redirect("web:run", as_text(run.pk))
+        except RegistryError as error:
+            if error.http_status >= 500:
+                raise
+            form.refuse(error)
+    return _render(request, version, _renewed(form), status=422)
+
+
+def suggested_vector(dataset_name: str) -> str:
+    """`formality-pairs` -> `formality`."""
+    return dataset_name.removesuffix("-pairs").removesuffix("-dataset")
+
+
+def _extract_form(data: Any = None, initial: dict[str, str] | None = None) -> ExtractForm:
+    rows = base_model_list()
+    choices = [(row.model_hash, f"{row.name} ({row.n_layers} blocks, {row.model_hash[7:15]})") for row in rows]
+    return ExtractForm(data, initial=initial, base_models=choices)
+
+
+def _renewed(form: ExtractForm) -> ExtractForm:
+    """A refused request was no request: the next one, mended, needs a key of its own."""
+    form.data = form.data.copy()
+    form.data["idempotency_key"] = str(uuid.uuid4())
+    return form
+
+
+def _render(request: HttpRequest, version: DatasetVersion, form: ExtractForm | None, status: int = 200) -> HttpResponse:
+    dataset = version.dataset
+    context = {
+        "dataset": dataset,
+        "version": version,
+        "versions": dataset.versions.values("number", "n_pairs", "created_at"),
+        "format_label": FORMAT_LABELS.get(version.source_format, version.source_format),
+        "quality": view_quality(version.report),
+        "pairs": dataset_version_preview(version=version),
+        "form": form,
+        "is_owner": dataset.owner_id == request.user.pk,
+    }
+    return render(request, "datasets/detail.html", context, status=status)

@@ -1,0 +1,164 @@
+"""The vector page: what it is, how to use it, how it was measured. The owner's actions are in `versions`."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.selectors import artifact_read, vector_get, version_get, version_get_by_id, version_list
+from registry.catalog.states import RELEASED, License, VersionState
+from registry.core.errors import NotFoundError
+from registry.core.naming import version_key
+from registry.web.cards import vector_title
+from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
+from registry.web.http import as_text, file_answer
+from registry.web.plots import fader_gradient
+from registry.web.reports import view_report
+
+MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
+
+
+@require_safe
+def vector_page(request: HttpRequest, owner: str, name: str, reference: str = "") -> HttpResponse:
+    """A vector at a reference; without one the newest published version, or what there is instead."""
+    vector = vector_get(viewer=request.user, owner=owner, name=name)
+    versions = version_list(viewer=request.user, vector=vector)
+    if reference:
+        chosen = version_get(viewer=request.user, owner=owner, name=name, reference=reference)
+    else:
+        chosen = default_version(vector, versions)
+    return render_vector(request, vector, chosen, versions)
+
+
+@require_safe
+def draft_page(request: HttpRequest, owner: str, name: str, draft_id: uuid.UUID) -> HttpResponse:
+    """A version that is not published, for its owner."""
+    vector = vector_get(viewer=request.user, owner=owner, name=name)
+    versions = version_list(viewer=request.user, vector=vector)
+    return render_vector(request, vector, find_version(versions, as_text(draft_id)), versions)
+
+
+@require_safe
+def vector_download(request: HttpRequest, owner: str, name: str, reference: str) -> HttpResponse:
+    """The native file of a published version."""
+    return _file(version_get(viewer=request.user, owner=owner, name=name, reference=reference))
+
+
+@require_safe
+def draft_download(request: HttpRequest, owner: str, name: str, draft_id: uuid.UUID) -> HttpResponse:
+    """The native file of an extracted draft, for its owner."""
+    version = version_get_by_id(viewer=request.user, version_id=as_text(draft_id))
+    if (version.vector.owner.username, version.vector.name) != (owner, name):
+        raise NotFoundError("there is no such version", code="version.not_found")
+    return _file(version)
+
+
+def default_version(vector: Vector, versions: list[VectorVersion]) -> VectorVersion:
+    """The newest published version, else the highest yanked one, else the owner's newest draft.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    rank = {VersionState.PUBLISHED: 0, VersionState.YANKED: 1, VersionState.EXTRACTED: 2}
+    chosen = min(versions, key=lambda row: rank.get(VersionState(row.state), 3), default=None)
+    if chosen is None:
+        raise NotFoundError(f"{vector} has no version yet", code="version.not_found")
+    return chosen
+
+
+def find_version(versions: list[VectorVersion], version_id: str) -> VectorVersion:
+    """One of these versions by its row id.
+
+    Raises:
+        NotFoundError: none of them has it.
+    """
+    for row in versions:
+        if str(row.pk) == version_id:
+            return row
+    raise NotFoundError("there is no such version", code="version.not_found")
+
+
+def next_version(versions: list[VectorVersion]) -> str:
+    """The version to suggest: 1.0.0, then one minor step above the highest."""
+    taken = [version_key(row.version) for row in versions if row.version]
+    if not taken:
+        return "1.0.0"
+    major, minor, _ = max(taken)
+    return f"{major}.{minor + 1}.0"
+
+
+def render_vector(
+    request: HttpRequest,
+    vector: Vector,
+    version: VectorVersion,
+    versions: list[VectorVersion],
+    bound: Mapping[str, PageForm] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page itself; `bound` holds a form that was refused, by its name."""
+    is_owner = vector.owner_id == request.user.pk
+    is_released = version.state in RELEASED
+    dataset = version.dataset_version.dataset
+    context: dict[str, Any] = {
+        "vector": vector,
+        "version": version,
+        "versions": versions,
+        "title": vector_title(vector),
+        "reference": f"{vector}@{version.version}" if version.version else str(vector),
+        "report": view_report(version.report),
+        "fader_gradient": fader_gradient(),
+        "is_owner": is_owner,
+        "is_released": is_released,
+        "is_private": vector.visibility == "private",
+        "license_name": License(version.license).label if version.license else "",
+        "sees_dataset": dataset.visibility == "public" or dataset.owner_id == request.user.pk,
+        "waiting": _waiting(version, versions),
+        "public_url": settings.PUBLIC_URL,
+        "run": getattr(version, "run", None) if is_owner else None,
+    }
+    if is_owner:
+        context |= _forms(vector, version, versions) | dict(bound or {})
+    return render(request, "vectors/detail.html", context, status=status)
+
+
+def _waiting(version: VectorVersion, versions: list[VectorVersion]) -> VectorVersion | None:
+    """An extracted draft, shown beside a published version; others never have one in their list."""
+    if version.state not in RELEASED:
+        return None
+    return next((row for row in versions if row.state == VersionState.EXTRACTED), None)
+
+
+def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]) -> dict[str, PageForm]:
+    forms: dict[str, PageForm] = {
+        "edit_form": VectorForm(
+            initial={"title": vector.title, "description": vector.description, "visibility": vector.visibility}
+        )
+    }
+    if version.state == VersionState.EXTRACTED:
+        is_first = not any(row.state in RELEASED for row in versions)
+        forms["publish_form"] = PublishForm(
+            initial={
+                "draft_id": version.pk,
+                "version": next_version(versions),
+                "visibility": "public" if is_first else vector.visibility,
+            }
+        )
+    if version.state == VersionState.PUBLISHED:
+        forms["yank_form"] = YankForm(initial={"version": version.version})
+    return forms
+
+
+def _file(version: VectorVersion) -> HttpResponse:
+    vector = version.vector
+    return file_answer(
+        artifact_read(version=version),
+        filename=f"{vector.owner.username}-{vector.name}-{version.version or 'draft'}.safetensors",
+        media_type=MEDIA_TYPE,
+        digest=version.digest,
+        is_public=vector.visibility == "public" and version.state in RELEASED,
+    )

@@ -1,0 +1,106 @@
+"""What an owner does with a vector: publish, yank, take a yank back, change the words around it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from registry.catalog.selectors import vector_get, version_list
+from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
+from registry.core.errors import RegistryError
+from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
+from registry.web.http import as_text, require_owner
+from registry.web.views.vectors import default_version, find_version, render_vector
+
+# Refusals that belong beside the form; anything else is a page of its own.
+SHOWN_AT_THE_FORM = (409, 422)
+
+
+@login_required
+@require_POST
+def vector_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Publish an extracted version."""
+    user = require_owner(request, owner)
+    form = PublishForm(request.POST)
+    draft_id = as_text(form.cleaned_data["draft_id"]) if form.is_valid() else request.POST.get("draft_id", "")
+    if form.is_valid():
+        try:
+            row = version_publish(
+                owner=user,
+                name=name,
+                version=form.cleaned_data["version"],
+                license=form.cleaned_data["license"],
+                draft_id=draft_id,
+                visibility=form.cleaned_data["visibility"],
+            )
+        except RegistryError as error:
+            _refuse(form, error)
+        else:
+            messages.success(request, f"{owner}/{name}@{row.version} is published. It will never change.")
+            return redirect("web:vector_version", owner, name, row.version)
+    return _again(request, owner, name, {"publish_form": form}, version_id=draft_id)
+
+
+@login_required
+@require_POST
+def vector_yank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Withdraw a published version, with the reason."""
+    user = require_owner(request, owner)
+    form = YankForm(request.POST)
+    if form.is_valid():
+        version = form.cleaned_data["version"]
+        try:
+            version_yank(owner=user, name=name, version=version, reason=form.cleaned_data["reason"])
+        except RegistryError as error:
+            _refuse(form, error)
+        else:
+            messages.success(request, f"Version {version} is yanked. An exact pin still resolves, with your reason.")
+            return redirect("web:vector_version", owner, name, version)
+    return _again(request, owner, name, {"yank_form": form}, version_name=request.POST.get("version", ""))
+
+
+@login_required
+@require_POST
+def vector_unyank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Take a yank back."""
+    user = require_owner(request, owner)
+    row = version_unyank(owner=user, name=name, version=request.POST.get("version", "")[:32])
+    messages.success(request, f"Version {row.version} is published again.")
+    return redirect("web:vector_version", owner, name, row.version)
+
+
+@login_required
+@require_POST
+def vector_edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Change title, description and visibility."""
+    user = require_owner(request, owner)
+    form = VectorForm(request.POST)
+    if form.is_valid():
+        try:
+            vector_update(owner=user, name=name, **form.cleaned_data)
+        except RegistryError as error:
+            _refuse(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("web:vector", owner, name)
+    return _again(request, owner, name, {"edit_form": form})
+
+
+def _refuse(form: PageForm, error: RegistryError) -> None:
+    if error.http_status not in SHOWN_AT_THE_FORM:
+        raise error
+    form.refuse(error)
+
+
+def _again(
+    request: HttpRequest, owner: str, name: str, bound: dict[str, PageForm], version_id: str = "", version_name: str = ""
+) -> HttpResponse:
+    """The vector page with the refused form, what was typed still in it."""
+    vector = vector_get(viewer=request.user, owner=owner, name=name)
+    versions = version_list(viewer=request.user, vector=vector)
+    named = next((row for row in versions if version_name and row.version == version_name), None)
+    if version_id:
+        named = find_version(versions, version_id)
+    chosen = named or default_version(vector, versions)
+    return render_vector(request, vector, chosen, versions, bound, status=422)
