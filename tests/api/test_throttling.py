@@ -1,0 +1,75 @@
+"""Request rates on the real cache."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import override_settings
+
+from registry.api.throttling import AnonThrottle, parse_rate
+from tests.api.conftest import Api
+
+
+@pytest.fixture
+def rates(settings: Any) -> Iterator[None]:
+    # A day is long enough that no window ends while a test runs.
+    limits = {"anon": "2/day", "user": "3/day"}
+    cache.clear()
+    with override_settings(REST_FRAMEWORK={**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": limits}):
+        yield
+    cache.clear()
+
+
+@pytest.mark.usefixtures("rates")
+def test_third_anonymous_request_is_throttled(nobody: Api) -> None:
+    assert [nobody.get("/vectors").status_code for _ in range(3)] == [200, 200, 429]
+    answer = nobody.get("/vectors")
+    assert answer.json()["code"] == "request.throttled"
+    assert 0 < int(answer["Retry-After"]) <= 86_400
+
+
+@pytest.mark.usefixtures("rates")
+def test_second_token_of_a_user_gives_no_more_requests(caller: Callable[..., Api]) -> None:
+    one, two = caller("acme"), caller("acme")
+    assert [api.get("/me").status_code for api in (one, two, one, two)] == [200, 200, 200, 429]
+
+
+@pytest.mark.usefixtures("rates")
+def test_other_users_are_counted_apart(owner: Api, other: Api) -> None:
+    assert [owner.get("/me").status_code for _ in range(4)][-1] == 429
+    assert other.get("/me").status_code == 200
+
+
+@pytest.mark.usefixtures("rates")
+def test_forwarded_for_of_a_stranger_is_not_believed(nobody: Api) -> None:
+    addresses = [f"203.0.113.{n}" for n in range(3)]
+    answers = [nobody.get("/vectors", **{"X-Forwarded-For": address}) for address in addresses]
+    assert answers[-1].status_code == 429
+
+
+@pytest.mark.usefixtures("rates")
+def test_unknown_path_is_throttled_too(nobody: Api) -> None:
+    assert [nobody.get("/nothing").status_code for _ in range(3)] == [404, 404, 429]
+
+
+def test_without_rates_nothing_is_counted(nobody: Api) -> None:
+    assert {nobody.get("/vectors").status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.usefixtures("rates")
+def test_cache_out_of_reach_lets_requests_through(nobody: Api, settings: Any) -> None:
+    away = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
+    with override_settings(CACHES=away):
+        assert {nobody.get("/vectors").status_code for _ in range(3)} == {200}
+
+
+@pytest.mark.parametrize(
+    ("rate", "parsed"), [("300/min", (300, 60)), ("5/s", (5, 1)), ("1/day", (1, 86_400))]
+)
+def test_parse_rate_gives_count_and_seconds(rate: str, parsed: tuple[int, int]) -> None:
+    assert parse_rate(rate) == parsed
+
+
+def test_throttle_before_any_request_has_no_wait() -> None:
+    assert AnonThrottle().wait() is None
