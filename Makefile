@@ -23,6 +23,7 @@ help:  ## list the commands
 
 .PHONY: install
 install: $(RUNTIME) $(TOOLS)  ## set up .venv with everything, the `bearing` command in it
+	@echo "ready: $(BIN)/bearing --help, make demo"
 
 .PHONY: demo
 demo: $(RUNTIME)  ## the main job, as a user does it, then serve; ONCE=1 ends instead and writes demo-result.json

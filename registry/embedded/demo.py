@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import Any
 import httpx
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from registry.embedded import demo_report
 from registry.embedded.errors import EmbeddedError
@@ -71,7 +73,7 @@ class Demo:
         Raises:
             DemoError: it failed, or did not print JSON.
         """
-        self.console.print(f"[dim]$ bearing {' '.join(arguments)}")
+        self.console.print(Text(f"$ bearing {shlex.join(arguments)}", style="dim"))
         done = subprocess.run(
             [sys.executable, "-m", "steering_core.client", *arguments, "--json"],
             stdout=subprocess.PIPE,
@@ -118,7 +120,7 @@ def walk_and_serve(data: Path, *, port: int | None, once: bool, console: Console
         failure = walk(demo)
         keep(demo, failure)
         if failure is not None:
-            console.print(f"[bold red]the demo failed:[/] {failure}", markup=True)
+            console.print(Text(f"the demo failed: {failure or type(failure).__name__}", style="bold red"))
             console.print(f"logs: {stack.data / 'logs'}")
             return 1
         if not once:
@@ -129,7 +131,7 @@ def walk_and_serve(data: Path, *, port: int | None, once: bool, console: Console
 def serve_on(demo: Demo, stack: Stack) -> None:
     """Keeps the service up for the user to look around; ends by Ctrl-C."""
     demo.console.rule("[bold]The service stays up; Ctrl-C stops it", align="left")
-    demo.console.print(f"the vector: {stack.url}/{demo.owner}/{VECTOR}")
+    demo.console.print(f"the vector: {demo.result['page']}")
     demo.console.print(f"sign in as {demo.owner} with the password {demo.result['password']}")
     stack.stopping.wait()
 
@@ -211,18 +213,19 @@ def element_text(page: str, identity: str) -> str:
 
 def push_pairs(demo: Demo) -> None:
     with demo.step("push", "2. Contrastive pairs go in"):
-        demo.result["dataset"] = demo.bearing("dataset", "push", str(PAIRS), "--name", DATASET, "--public")
-        demo_report.show_dataset(demo.console, demo.result["dataset"])
+        pushed = demo.bearing("dataset", "push", str(PAIRS), "--name", DATASET, "--public")
+        demo.result["dataset"] = {key: pushed[key] for key in ("reference", "digest", "n_pairs")}
 
 
 def extract_vector(demo: Demo) -> None:
     with demo.step("extract", "3. A worker extracts the direction and measures it on held-out pairs"):
         dataset = f"{demo.owner}/{DATASET}@1"
-        demo.result["run"] = demo.bearing("extract", dataset, "--model", MODEL, "--vector", VECTOR)
+        extracted = demo.bearing("extract", dataset, "--model", MODEL, "--vector", VECTOR)
+        demo.result["run"] = extracted["run"]["id"]
     with demo.step("report", "4. The report"):
         shown = demo.bearing("show", f"{demo.owner}/{VECTOR}")
         demo.result |= demo_report.measured(shown)
-        demo_report.show_report(demo.console, demo.result["report"])
+        demo_report.show_report(demo.console, shown["report"])
 
 
 def publish_vector(demo: Demo) -> None:
@@ -230,23 +233,23 @@ def publish_vector(demo: Demo) -> None:
         name = f"{demo.owner}/{VECTOR}"
         options = ("--version", VERSION, "--license", "CC-BY-4.0", "--public")
         published = demo.bearing("publish", name, *options)
-        demo.result |= {"vector": f"{name}@{VERSION}", "published": published}
+        demo.result |= {"vector": f"{name}@{VERSION}", "page": published["url"]}
+        demo.console.print(f"{demo.result['vector']}  {published['url']}")
 
 
 def pull_and_verify(demo: Demo) -> None:
     with demo.step("pull", "6. Pulled into an empty cache and verified"):
         pulled = demo.bearing("pull", demo.result["vector"])
-        demo.result |= {"digest": pulled["digest"], "pulled": pulled}
-        demo.result["verified"] = demo.bearing("verify", demo.result["vector"])
+        verified = demo.bearing("verify", demo.result["vector"])
+        demo.result |= {"digest": pulled["digest"], "verified": verified["verified"]}
         demo.console.print(f"digest {pulled['digest']}")
 
 
 def steer_model(demo: Demo) -> None:
     with demo.step("try", "7. At work: the same prompts without and with the vector"):
         options = ["--model", str(MODEL_FOLDER), "--strength", STRENGTH]
-        demo.result["texts"] = demo.bearing(
-            "try", demo.result["vector"], *options, "--prompt", example_prompt()
-        )
+        tried = demo.bearing("try", demo.result["vector"], *options, "--prompt", example_prompt())
+        demo.result["texts"] = tried["samples"]
         demo.result["seconds_to_first_steered_text"] = round(time.time() - demo.started, 1)
         demo_report.show_texts(demo.console, demo.result["texts"])
         demo.console.print(

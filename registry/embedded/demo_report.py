@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 Json = dict[str, Any]
 BAR_CELLS = 20
@@ -15,28 +16,24 @@ def measured(shown: Json) -> Json:
     Raises:
         KeyError: the answer lacks the report or a part of it.
     """
-    version = shown.get("version") or shown
-    report = version["report"]
-    curve = report["dose_response"] or {}
+    report = shown["report"]
+    curve = report["dose_response"]
     return {
-        "model_hash": version["model_hash"],
+        "model_hash": shown["base_model"]["model_hash"],
         "verdict": report["verdict"],
-        "report": report,
-        "dose_response": curve.get("points"),
+        "summary": report["summary"],
+        "selection": report["selection"],
+        "metrics": report["metrics"],
+        "dose_response": curve["points"],
+        "window": curve["window"],
         "random_control": curve["control"],
         "effect": curve["effect"],
     }
 
 
-def show_dataset(console: Console, dataset: Json) -> None:
-    quality = dataset.get("report") or {}
-    if quality:
-        console.print(f"{quality['n_usable']} usable pairs in {quality['groups']['count']} groups")
-
-
 def show_report(console: Console, report: Json) -> None:
     """The verdict, one row per metric, and the dose-response with its bars."""
-    console.print(f"verdict [bold]{report['verdict']}[/]: {report['summary']}")
+    console.print(Text.assemble("verdict ", (report["verdict"], "bold"), f": {report['summary']}"))
     metrics = Table("question", "measure", "value", "95 % interval", "beside", "verdict", box=None)
     for metric in report["metrics"]:
         beside = metric.get("beside")
@@ -72,11 +69,16 @@ def bar(score: float) -> str:
     return "·" * place + "●" + "·" * (BAR_CELLS - place)
 
 
-def show_texts(console: Console, texts: Json) -> None:
-    for sample in texts.get("samples") or [texts]:
+def show_texts(console: Console, samples: list[Json]) -> None:
+    """The replies without and with the vector, below each prompt."""
+    for sample in samples:
         table = Table(box=None, show_header=False)
-        for name in ("prompt", "before", "after"):
-            table.add_row(f"[dim]{name}", str(sample.get(name, "")))
+        for label, text in (
+            ("prompt", sample["prompt"]),
+            ("without", sample["before"]),
+            (f"at {sample['strength']:+g}", sample["after"]),
+        ):
+            table.add_row(Text(label, style="dim"), Text(text))
         console.print(table)
 
 
