@@ -16,7 +16,7 @@ from steering_core.evaluation.scorer import TraitScorer
 from steering_core.injection.generate import generate
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import EncodedPair
-from steering_core.spec import parse_site_key, seed_from
+from steering_core.spec import parse_site_key
 from steering_core.vector import SteeringVector
 
 CONTROL_STRENGTH = 0.3
@@ -148,11 +148,6 @@ def samples_only(
     few = prompts[:SAMPLE_PROMPTS_UNSCORED]
     real = given.additions[: len(given.strengths)]
     return _samples(given, few, _write(lm, given, few, real, max_new_tokens, seed, progress)) if few else []
-
-
-def sampling_seed(spec_digest: str) -> int:
-    """The seed of every generated reply in a report."""
-    return seed_from(spec_digest, "sampling")
 
 
 def _write(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steering_core.evaluation.dose import CONTROL_STRENGTH, Response
+from steering_core.evaluation.selection import MIN_RATIO
 from steering_core.evaluation.statistics import ClusterBootstrap, Interval, auroc, clopper_pearson, slopes
 from steering_core.extraction.extract import Projections
 
@@ -22,7 +23,6 @@ Floats = npt.NDArray[np.float64]
 MIN_ITEMS = 8
 MIN_CLUSTERS = 5
 MIN_CONTROLS = 19
-MIN_RATIO = 0.02
 AUROC_PASS, AUROC_FAIL = 0.85, 0.5
 ANTI_STEERABLE_LIMIT = 0.25
 COHERENCE_KEPT = {"log_prob": 0.9}
@@ -122,8 +122,7 @@ def separation(
         "auroc",
         verdict,
         f"Passes if the lower bound is at least {AUROC_PASS}, fails if it is {AUROC_FAIL} or less: it is "
-        f"{interval[0]:.2f}. The direction comes from the train pairs, the pairs that are separated from "
-        "the test split.",
+        f"{interval[0]:.2f}. The direction comes from the train split, the pairs from the test split.",
         auroc(positive, negative),
         interval,
         ("by length alone", max(by_length, 1 - by_length)),
@@ -138,9 +137,8 @@ def shift(
         return Metric(
             "ratio",
             "fail",
-            f"The model hardly distinguishes the poles: the direction is {train:.4f} of the residual "
-            "norm, less than "
-            f"{MIN_RATIO}.",
+            "The model hardly distinguishes the poles: the direction is "
+            f"{train:.4f} of the residual norm, less than {MIN_RATIO}.",
             train,
         )
     shifts = test.positive[:, block] - test.negative[:, block]
@@ -154,8 +152,7 @@ def shift(
         "ratio",
         verdict,
         f"{note}Passes if the lower bound is at least {MIN_RATIO}, fails if the upper bound is below it: "
-        "they are "
-        f"{interval[0]:.3f} and {interval[1]:.3f}.",
+        f"they are {interval[0]:.3f} and {interval[1]:.3f}.",
         float(shifts.mean()),
         interval,
         ("on the train pairs", train),
@@ -183,8 +180,7 @@ def steerability(
         "steerability",
         _judged(passes=interval[0] > 0, fails=interval[1] <= 0),
         "Passes if the lower bound is above 0, fails if the upper bound is not: they are "
-        f"{interval[0]:.2f} and "
-        f"{interval[1]:.2f}, over strengths within ±0.3.",
+        f"{interval[0]:.2f} and {interval[1]:.2f}, over strengths within ±0.3.",
         float(per_item.mean()),
         interval,
     )
@@ -201,9 +197,7 @@ def steerability(
 
 
 def effect(response: Response, resampling: Resampling) -> Metric:
-    """Score at +0.3 minus score at -0.3 on the same items, beside the same for random vectors of equal
-    norm.
-    """
+    """Score at +0.3 minus at -0.3 on the same items, beside the same for random vectors of equal norm."""
     change = response.at(CONTROL_STRENGTH) - response.at(-CONTROL_STRENGTH)
     controls = control_effects(response)
     largest = float(np.abs(controls).max())
@@ -221,9 +215,8 @@ def effect(response: Response, resampling: Resampling) -> Metric:
     return Metric(
         "effect",
         "pass" if passed else "fail",
-        f"Passes if the lower bound is above 0 and the effect exceeds the largest of {n} random vectors "
-        "of equal "
-        f"norm, else fails: {found}.",
+        "Passes if the lower bound is above 0 and the effect exceeds the largest of "
+        f"{n} random vectors of equal norm, else fails: {found}.",
         value,
         interval,
         beside,
@@ -246,8 +239,7 @@ def coherence(response: Response, window: Interval | None, resampling: Resamplin
     return Metric(
         "coherence",
         verdict,
-        "The window is the widest interval around 0 in which coherence stays at least "
-        f"{kept(response.score)} of that "
+        f"The window is the widest interval around 0 that keeps {kept(response.score)} of the coherence "
         f"without steering: {measured}. Passes if it reaches ±0.3, fails below ±0.1.",
         value,
         interval,

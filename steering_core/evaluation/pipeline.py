@@ -164,30 +164,17 @@ class _Run:
         lines = self._geometry(data, found, vector.ratio(key), block)
         response: dose.Response | None = None
         samples: list[dose.Sample] = []
+        reason = "No test items are left."
         if found.pooling == "prompt_last":
             reason = "The pairs have no prompts, so replies cannot be compared."
-            lines += [Metric(name, "insufficient", reason) for name in metrics.ORDER[2:]]
-        else:
+        elif data.test:
             lines += self._steerability(data, vector, key)
-            given = dose.doses(
-                vector,
-                key,
-                self._budget.strengths,
-                self._budget.random_controls,
-                seed_from(self._spec.digest, "controls"),
-            )
-            response, samples = self._respond(data, given)
-        window = None
-        if response is not None:
-            window = metrics.find_window(response)
-            lines += [
-                metrics.effect(response, self.resampling),
-                metrics.coherence(response, window, self.resampling),
-            ]
-        elif found.pooling != "prompt_last":
-            lines += [
-                Metric(name, "insufficient", "No test items are left.") for name in ("effect", "coherence")
-            ]
+            response, samples = self._respond(data, self._doses(vector, key))
+        window = metrics.find_window(response) if response else None
+        if response:
+            lines.append(metrics.effect(response, self.resampling))
+            lines.append(metrics.coherence(response, window, self.resampling))
+        lines += [Metric(name, "insufficient", reason) for name in metrics.ORDER[len(lines) :]]
         return Measured(
             spec=self._spec,
             vector=replace(vector, window=window),
@@ -210,7 +197,8 @@ class _Run:
             )
         rows = [data.pairs[i] for i in data.test[: len(clusters)]]
         lengths = np.array(
-            [[len(row.positive), len(row.negative)] for row in rows], dtype=np.float64
+            [[len(ids) - row.prompt_length for ids in (row.positive, row.negative)] for row in rows],
+            dtype=np.float64,
         ).reshape(-1, 2)
         return [
             metrics.separation(test, block, clusters, (lengths[:, 0], lengths[:, 1]), self.resampling),
@@ -228,14 +216,14 @@ class _Run:
         clusters = [self._cluster(i) for i in items]
         return metrics.steerability(measured.preference, strengths, clusters, self.resampling)
 
-    def _respond(
-        self, data: EncodedSplits, given: dose.Doses
-    ) -> tuple[dose.Response | None, list[dose.Sample]]:
+    def _doses(self, vector: SteeringVector, key: str) -> dose.Doses:
+        seed = seed_from(self._spec.digest, "controls")
+        return dose.doses(vector, key, self._budget.strengths, self._budget.random_controls, seed)
+
+    def _respond(self, data: EncodedSplits, given: dose.Doses) -> tuple[dose.Response, list[dose.Sample]]:
         tell = self.tell("dose_response")
         tell(0.0)
         chosen = self._prompts(data.test)[: self._budget.n_prompts]
-        if not chosen:
-            return None, []
         prompts, clusters = [prompt for prompt, _ in chosen], [cluster for _, cluster in chosen]
         tokens = self._budget.max_new_tokens
         if self._scorer is not None:

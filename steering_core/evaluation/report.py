@@ -122,8 +122,12 @@ def _trait(found: Measured) -> dict[str, str | None]:
             "negative_pole": found.scorer.negative_pole,
             "positive_pole": found.scorer.positive_pole,
         }
-    name = "log_prob" if found.response else None
-    return {"scorer": name, "label": None, "negative_pole": None, "positive_pole": None}
+    return {
+        "scorer": "log_prob" if found.response else None,
+        "label": "preference for the positive text",
+        "negative_pole": "negative texts",
+        "positive_pole": "positive texts",
+    }
 
 
 def _selection(found: Measured) -> dict[str, Any]:

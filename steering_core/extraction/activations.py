@@ -75,6 +75,7 @@ def pooled_batches(
     Causal attention never looks at what stands to the right, so a row reads the same in any batch.
 
     Args:
+        pairs: no answer may be empty.
         pooling: `response_mean`, `answer_token` or `prompt_last`; not `auto`.
     """
     with torch.inference_mode():

@@ -21,6 +21,7 @@ from steering_core.spec import digest, seed_from
 MAX_ROWS = 512
 MAX_LENGTH_SPREAD = 32
 _LOGITS_PER_STEP = 2**25
+_CACHE_BYTES = 4 * 2**30
 _COMPACT_BELOW = 0.75
 _PROGRESS_EVERY = 8
 
@@ -94,9 +95,8 @@ def generate(
     seeds = [seed_from(digest(prompt.encode()), f"generate/{seed}") for prompt in unique]
     replies: list[list[int]] = [[] for _ in prompts]
     done = 0
-    for batch in _batches(
-        [len(encoded[p]) for p in prompts], max(16, min(MAX_ROWS, _LOGITS_PER_STEP // lm.vocab_size))
-    ):
+    lengths = [len(encoded[p]) for p in prompts]
+    for batch in _batches(lengths, _max_rows(lm, max(lengths, default=0) + max_new_tokens)):
         run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
         share = rows.take(torch.tensor(batch))
         tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
@@ -203,6 +203,16 @@ def _batches(lengths: list[int], max_rows: int) -> Iterator[list[int]]:
         batch.append(i)
     if batch:
         yield batch
+
+
+def _max_rows(lm: LanguageModel, length: int) -> int:
+    """Rows of `length` tokens that fit at once: at most 512, 4 GiB of cache, 32 million logits a step."""
+    config = lm.model.config.get_text_config()
+    heads = int(config.num_attention_heads)
+    kept = int(getattr(config, "num_key_value_heads", None) or heads)
+    per_token = 2 * 4 * lm.identity.n_layers * lm.identity.d_model * kept // heads
+    by_cache = _CACHE_BYTES // max(1, per_token * length)
+    return max(1, min(MAX_ROWS, by_cache, max(16, _LOGITS_PER_STEP // lm.vocab_size)))
 
 
 def _check_additions(additions: RowAdditions, n_prompts: int) -> None:

@@ -6,7 +6,9 @@ The fingerprint is in `fingerprint`; what goes into the model as tokens is in `t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +18,6 @@ from transformers.utils import logging as transformers_logging
 from steering_core.errors import ModelError, ModelMismatchError
 from steering_core.models.fingerprint import model_fingerprint
 from steering_core.spec import ModelIdentity
-
 
 # For a configuration that names no longest row.
 DEFAULT_POSITIONS = 2048
@@ -84,28 +85,22 @@ def load_model(
         d_model=found.d_model,
     )
     model.to(device)  # type: ignore[arg-type]
-    return LanguageModel(model.eval(), tokenizer, identity, found.max_positions or DEFAULT_POSITIONS)
+    model.eval()  # type: ignore[no-untyped-call]
+    return LanguageModel(model, tokenizer, identity, found.max_positions or DEFAULT_POSITIONS)
 
 
 def _load(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     try:
         with _no_progress_bar():
-            model, loaded = AutoModelForCausalLM.from_pretrained(
-                path,
-                dtype=torch.float32,
-                attn_implementation="sdpa",
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
+            loaded = _load_weights(path)
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"{path.name} could not be loaded as a causal language model: {error}", code="model.not_loadable"
         ) from error
     # transformers fills in what a file lacks with random numbers, so nothing may be lacking.
-    lacking = sorted(loaded["missing_keys"])
+    model, found = loaded
+    lacking = sorted(found["missing_keys"])
     if lacking:
         raise ModelError(
             f"{path.name} has no weights for {', '.join(lacking[:3])} ({len(lacking)} in all); "
@@ -113,6 +108,28 @@ def _load(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
             code="model.missing_weights",
         )
     return model, tokenizer
+
+
+def _load_weights(path: Path) -> Any:
+    """The model and what transformers says about its weights.
+
+    Attention is always named, so that a configuration cannot ask for a kernel from elsewhere.
+    """
+    load = partial(
+        AutoModelForCausalLM.from_pretrained,
+        path,
+        dtype=torch.float32,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    try:
+        return load(attn_implementation="sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return load(attn_implementation="eager")
 
 
 @contextmanager

@@ -25,7 +25,9 @@ def _config(kind: str) -> Any:
     sizes = {"vocab_size": len(SPECIAL) + len(WORDS), "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
     if kind == "gpt2":
         return AutoConfig.for_model("gpt2", n_embd=WIDTH, n_layer=3, n_head=4, n_positions=64, **sizes)
-    extra = {"head_dim": 8} if kind == "qwen3" else {}
+    extra = {"head_dim": 8} if kind in ("qwen3", "gemma2") else {}
+    if kind in ("mistral", "gemma2"):
+        extra["sliding_window"] = 8
     return AutoConfig.for_model(
         kind,
         hidden_size=WIDTH,

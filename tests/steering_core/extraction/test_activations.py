@@ -18,7 +18,7 @@ def encoded(lm):
     return [encode_pair(lm, ContrastivePair(prompt=p, positive=a, negative=b)) for p, a, b in TEXTS]
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt_neox", "qwen3"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt_neox", "qwen3", "mistral", "gemma2"])
 @pytest.mark.parametrize("pooling", ["response_mean", "answer_token"])
 def test_collect_activations_batch_of_one_equals_batch_of_many(tiny_lm, kind, pooling):
     lm = tiny_lm(kind)

@@ -8,7 +8,7 @@ from steering_core.injection.hooks import steer
 from steering_core.models.tokens import encode_prompt
 
 PROMPTS = ["the cat sat on the mat", "dog", "the cat", "please sat on the fast mat world", "dog"]
-KINDS = ("llama", "gpt2", "gpt_neox", "qwen3")
+KINDS = ("llama", "gpt2", "gpt_neox", "qwen3", "mistral", "gemma2")
 
 
 def additions(n, block=1, seed=0):
