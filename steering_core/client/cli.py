@@ -13,7 +13,8 @@ from steering_core.client.ui import Globals
 HELP = """Push contrastive pairs, extract steering vectors, publish, pull and try them.
 
 The registry's address is BEARING_ENDPOINT (http://localhost:8000 if it is not set), the token is
-BEARING_TOKEN or what `bearing login` kept, the cache is BEARING_HOME. With BEARING_OFFLINE=1 only the cache is asked.
+BEARING_TOKEN or what `bearing login` kept, the cache is BEARING_HOME. With BEARING_OFFLINE=1 only the
+cache is asked.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 verification failed, 130 interrupted.
 """

@@ -64,7 +64,8 @@ def check(ui: Ui, file: File, negative: NegativeFile = None) -> None:
     """Say what a file of pairs holds, without sending it anywhere.
 
     Known forms: JSONL and CSV (prompt, positive, negative, group, domain), CAA A/B questions, preference
-    pairs (prompt, chosen, rejected), and two text files zipped by line. The form is recognised from the content.
+    pairs (prompt, chosen, rejected), and two text files zipped by line. The form is recognised
+    from the content.
     """
     local = read_dataset(file, negative)
     label, count = FORMAT_LABELS[local.form], local.report["n_pairs"]

@@ -145,12 +145,13 @@ def _follow(ui: Ui, run_id: str) -> None:
 
 def _last_state(ui: Ui, run_id: str) -> Json:
     run: Json = {}
+    told: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=ui.err, disable=not ui.err.is_terminal) as progress:
         task = progress.add_task("queued", total=1.0)
         for update in ui.hub.run_wait(run_id):
             run = update.run
-            _tell(ui, update)
+            _tell(ui, update, told)
             progress.update(task, completed=float(run["progress"]), description=_stage(update))
     return run
 
@@ -161,8 +162,10 @@ def _stage(update: RunUpdate) -> str:
     return stage + again
 
 
-def _tell(ui: Ui, update: RunUpdate) -> None:
-    """Where there is no bar to move, one line per event."""
-    if not ui.err.is_terminal:
-        for event in update.events:
-            ui.say(f"{event['progress']:5.0%}  {event['stage']}: {event['message']}")
+def _tell(ui: Ui, update: RunUpdate, told: set[str]) -> None:
+    """Where there is no bar to move, a line for each thing that the run says for the first time."""
+    for event in [] if ui.err.is_terminal else update.events:
+        said = f"{event['stage']}: {event['message']}"
+        if said not in told:
+            told.add(said)
+            ui.say(f"{event['progress']:5.0%}  {said}")

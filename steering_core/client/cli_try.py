@@ -21,7 +21,7 @@ DEFAULT_STRENGTH = 0.3
 def add_to(app: typer.Typer) -> None:
     """Add this command to the tree."""
     examples = [
-        "bearing try acme/formality@1.0.0 --model ./weights --prompt 'how do i fix the lamp ?'",
+        "bearing try acme/formality@1.0.0 --model ./weights --prompt 'how do i upgrade the large password ?'",
         "bearing try acme/formality --model ./weights --prompt 'hello' --strength -0.3 --strength 0.3",
     ]
     command(app, "try", examples=examples)(try_vector)

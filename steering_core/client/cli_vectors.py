@@ -93,7 +93,7 @@ def pull(
     data = _pulled(found) | {"path": str(found.path), "output": None if output is None else str(output)}
     shown = tables.facts(
         [
-            ("vector", f"{reference} ({found.version})" if found.version else reference),
+            ("vector", _with_version(found)),
             ("digest", found.digest),
             ("verified", "the bytes have the promised digest and are a valid vector file"),
             ("file", str(output or found.path)),
@@ -183,6 +183,11 @@ def yank(
         version = ui.hub.yank(name, version=asked.selector, reason=reason)
     ui.say(f"{reference} is {version['state']}")
     ui.result(version)
+
+
+def _with_version(found: Pulled) -> str:
+    pinned = not found.version or found.reference.endswith(f"@{found.version}")
+    return found.reference if pinned else f"{found.reference} ({found.version})"
 
 
 def _pulled(found: Pulled) -> Json:

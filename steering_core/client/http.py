@@ -278,13 +278,16 @@ def _refusal(response: httpx.Response, endpoint: str) -> ClientError:
     status = response.status_code
     code = problem.get("code") or response.headers.get("X-Error-Code") or f"client.http_{status}"
     message = problem.get("detail") or response.headers.get("X-Error-Message") or _reason(status, endpoint)
+    request_id = problem.get("request_id") or response.headers.get("X-Request-Id")
+    if status >= 500 and request_id:
+        message = f"{str(message).rstrip('.')} (request {request_id})"
     kind: type[ClientError] = ClientError
     if status == 404:
         kind = NotFoundError
     elif status in (401, 403):
         kind = NotAllowedError
         if status == 401:
-            message = f"{str(message).rstrip('.')}; run bearing login, or set BEARING_TOKEN to a valid token"
+            message = f"{str(message).rstrip('.')}. Run bearing login, or set BEARING_TOKEN to a valid token"
     return kind(str(message)[:2000], code=str(code)[:100], status=status)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from steering_core.client import pulling
 from steering_core.client.cache import Cache
 from steering_core.client.config import load_config
-from steering_core.client.http import FormFile, Json, RegistryClient, Request, UnreachableError
+from steering_core.client.http import FormFile, Json, RegistryClient, Request, Retries, UnreachableError
 from steering_core.client.pulling import Pulled
 from steering_core.client.references import (
     Reference,
@@ -65,6 +65,7 @@ class Hub:
         token: an API token; BEARING_TOKEN if None, else what `bearing login` kept.
         home: the cache folder; BEARING_HOME if None.
         offline: ask nothing but the cache; BEARING_OFFLINE if None.
+        retries: how patient to be with a registry that does not answer.
 
     Raises:
         ClientError: one of these cannot be meant.
@@ -76,7 +77,10 @@ class Hub:
         token: str | None = None,
         home: Path | str | None = None,
         offline: bool | None = None,
+        *,
+        retries: Retries | None = None,
     ) -> None:
+        self._retries = retries
         self.config = load_config(endpoint, token, home, offline)
         self.cache = Cache(self.config.home, self.config.endpoint)
 
@@ -95,7 +99,7 @@ class Hub:
 
     @cached_property
     def _client(self) -> RegistryClient:
-        return RegistryClient(self.config)
+        return RegistryClient(self.config, self._retries)
 
     @property
     def client(self) -> RegistryClient:

@@ -53,7 +53,10 @@ def dataset_report(report: Json, *, n_pairs: int, form: str) -> RenderableType:
             ("groups", f"{groups['count']:,}, from {groups['smallest']} to {groups['largest']} pairs each"),
             ("length", _length(length)),
             ("letters", _letters(report.get("letters"))),
-            ("domains", ", ".join(f"{name} {count}" for name, count in report.get("domains", {}).items())),
+            (
+                "domains",
+                ", ".join(f"{name} {count}" for name, count in sorted(report.get("domains", {}).items())),
+            ),
             ("split", f"train {splits['train']}, select {splits['select']}, test {splits['test']}, by group"),
         ]
     )
@@ -215,7 +218,14 @@ def run_card(run: Json) -> RenderableType:
 def models_table(items: Sequence[Json]) -> RenderableType:
     """One line per base model revision."""
     rows = (
-        (m["name"], m["architecture"], m["n_layers"], m["d_model"], m.get("scorer"), m["model_hash"])
+        (
+            m["name"],
+            m["architecture"],
+            m["n_layers"],
+            m["d_model"],
+            m.get("scorer"),
+            short_digest(m["model_hash"]),
+        )
         for m in items
     )
     headings = ("base model", "architecture", "blocks", "width", "scorer", "model hash")
