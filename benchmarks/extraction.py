@@ -1,6 +1,6 @@
 """How much extraction costs over the forward passes that it cannot do without.
 
-    python benchmarks/extraction.py [--model FOLDER] [--pairs 200] [--rounds 7]
+    python -m benchmarks.extraction [--model FOLDER] [--pairs 200] [--rounds 7]
 
 Both sides run the same rows in the same batches, alternating in one process on one thread: `plain` only runs
 the model without its LM head; `one pass` also reads the pooled activation and the residual norm at every
