@@ -73,7 +73,7 @@ class Demo:
         Raises:
             DemoError: it failed, or did not print JSON.
         """
-        self.console.print(Text(f"$ bearing {shlex.join(arguments)}", style="dim"))
+        self.console.print(Text(f"$ bearing {shlex.join(arguments)}", style="dim"), soft_wrap=True)
         done = subprocess.run(
             [sys.executable, "-m", "steering_core.client", *arguments, "--json"],
             stdout=subprocess.PIPE,
@@ -234,7 +234,7 @@ def publish_vector(demo: Demo) -> None:
         options = ("--version", VERSION, "--license", "CC-BY-4.0", "--public")
         published = demo.bearing("publish", name, *options)
         demo.result |= {"vector": f"{name}@{VERSION}", "page": published["url"]}
-        demo.console.print(f"{demo.result['vector']}  {published['url']}")
+        demo.console.print(f"{demo.result['vector']}  {published['url']}", soft_wrap=True)
 
 
 def pull_and_verify(demo: Demo) -> None:

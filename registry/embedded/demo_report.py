@@ -34,12 +34,11 @@ def measured(shown: Json) -> Json:
 def show_report(console: Console, report: Json) -> None:
     """The verdict, one row per metric, and the dose-response with its bars."""
     console.print(Text.assemble("verdict ", (report["verdict"], "bold"), f": {report['summary']}"))
-    metrics = Table("question", "measure", "value", "95 % interval", "beside", "verdict", box=None)
+    metrics = Table("question", "value", "95 % interval", "beside", "verdict", box=None)
     for metric in report["metrics"]:
         beside = metric.get("beside")
         metrics.add_row(
             metric["question"],
-            metric["label"],
             number(metric["value"]),
             f"{number(metric['low'])} to {number(metric['high'])}",
             f"{beside['label']} {number(beside['value'])}" if beside else "",

@@ -1,0 +1,82 @@
+"""`make demo ONCE=1`, as a stranger runs it: through pages and command line, on a fresh data folder."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+
+from registry.embedded import demo_report
+from registry.embedded.demo import Demo, DemoError, check_effect, element_text, keep, walk
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_demo_once_publishes_a_vector_that_beats_every_random_one(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "registry.embedded", "--data", str(data)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            [*command, "demo", "--once"], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        result = json.loads((tmp_path / "demo-result.json").read_text())
+    finally:
+        subprocess.run([*command, "erase"], cwd=tmp_path, env=env, check=True)
+    assert result["ok"] is True
+    assert result["digest"].startswith("sha256:")
+    assert result["model_hash"].startswith("sha256:")
+    assert len(result["random_control"]["effects"]) == 19
+    assert abs(result["effect"]["value"]) > max(map(abs, result["random_control"]["effects"]))
+    assert {"strength", "mean", "low", "high"} <= result["dose_response"][0].keys()
+    assert result["texts"][0]["before"] != result["texts"][0]["after"]
+    assert "password" not in result
+    print(f"first steered text after {result['seconds_to_first_steered_text']} s")
+
+
+def demo_of(tmp_path: Path, url: str = "http://127.0.0.1:9") -> Demo:
+    return Demo(url, tmp_path, Console(quiet=True), started=0.0)
+
+
+def test_check_effect_below_the_control_fails(tmp_path: Path) -> None:
+    demo = demo_of(tmp_path)
+    demo.result = {"effect": {"value": 0.2}, "random_control": {"effects": [0.1, -0.3]}}
+    with pytest.raises(DemoError, match="does not exceed"):
+        check_effect(demo)
+
+
+def test_walk_service_away_comes_back_as_a_failure(tmp_path: Path) -> None:
+    assert isinstance(walk(demo_of(tmp_path)), httpx.TransportError)
+
+
+def test_keep_failed_walk_writes_the_error_and_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    demo = demo_of(tmp_path)
+    demo.result = {"owner": "demo", "password": "secret"}
+    keep(demo, DemoError("no form"))
+    written = (tmp_path / "demo-result.json").read_text()
+    assert json.loads(written)["error"] == "no form"
+    assert "secret" not in written
+
+
+def test_bearing_that_fails_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match="bearing show ended with status"):
+        demo_of(tmp_path).bearing("show", "nobody/nothing")
+
+
+def test_element_text_missing_is_refused() -> None:
+    assert element_text('<p><code id="new-token">abc &amp; d</code></p>', "new-token") == "abc & d"
+    with pytest.raises(DemoError, match="no element"):
+        element_text("<p></p>", "new-token")
+
+
+@pytest.mark.parametrize(("score", "place"), [(-2.0, 0), (-1.0, 0), (0.0, 10), (1.0, 20), (3.0, 20)])
+def test_bar_marks_the_score_and_stays_on_the_line(score: float, place: int) -> None:
+    assert demo_report.bar(score).index("●") == place
