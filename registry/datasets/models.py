@@ -61,7 +61,7 @@ class DatasetVersion(UUIDModel):
     @property
     def digest(self) -> str:
         """`sha256:…` of the canonical JSON Lines."""
-        return self.blob.digest
+        return f"sha256:{self.blob_id}"
 
 
 class DatasetUpload(UUIDModel):

@@ -14,25 +14,21 @@ from registry.storage.services import blob_read
 
 def dataset_list(*, viewer: Any, owner: str = "", query: str = "") -> QuerySet[Dataset]:
     """Datasets the viewer may see, newest first, annotated with `newest_number` and `n_versions`."""
-    rows = Dataset.objects.filter(visible_to(viewer)).select_related("owner")
+    rows = _rows(viewer)
     if owner:
         rows = rows.filter(owner__username=owner)
     if query:
         rows = rows.filter(Q(name__icontains=query) | Q(description__icontains=query))
-    return rows.annotate(newest_number=Max("versions__number"), n_versions=Count("versions"))
+    return rows
 
 
 def dataset_get(*, viewer: Any, owner: str, name: str) -> Dataset:
-    """One dataset.
+    """One dataset, annotated as in `dataset_list`.
 
     Raises:
         NotFoundError: unknown, or private and not the viewer's.
     """
-    row = (
-        Dataset.objects.filter(visible_to(viewer), owner__username=owner, name=name)
-        .select_related("owner")
-        .first()
-    )
+    row = _rows(viewer).filter(owner__username=owner, name=name).first()
     if row is None:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     return row
@@ -70,3 +66,8 @@ def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
     if row is None or row.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
     return row
+
+
+def _rows(viewer: Any) -> QuerySet[Dataset]:
+    rows = Dataset.objects.filter(visible_to(viewer)).select_related("owner")
+    return rows.annotate(newest_number=Max("versions__number"), n_versions=Count("versions"))

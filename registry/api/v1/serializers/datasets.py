@@ -108,14 +108,8 @@ class DatasetSerializer(serializers.Serializer[Any]):
         return links.dataset_page(row)
 
 
-class DatasetDetailSerializer(serializers.Serializer[Any]):
+class DatasetDetailSerializer(DatasetSerializer):
     """A dataset with its versions, newest first."""
 
-    owner = serializers.CharField(source="owner.username")
-    name = serializers.CharField()
-    visibility = VisibilityField()
-    description = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    newest = DatasetVersionSerializer(allow_null=True)
-    versions = DatasetVersionBriefSerializer(many=True)
-    url = serializers.CharField()
+    newest = DatasetVersionSerializer(source="versions.first", allow_null=True)
+    versions = DatasetVersionBriefSerializer(source="versions.all", many=True)
