@@ -35,6 +35,7 @@ def web(port: int) -> Part:
 
 
 def worker() -> Part:
+    """Ends fast: a run that is cut off is taken up again at the next start."""
     command = (
         sys.executable,
         "-m",
