@@ -15,7 +15,7 @@ from registry.runs.claims import ArtifactResult
 from registry.runs.leases import run_claim, run_complete
 from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start
-from steering_core.demo.examples import example_bytes
+from steering_core.demo.datasets import demo_pairs
 from steering_core.formats.bearing import write_vector
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.pair import ContrastivePair
@@ -58,9 +58,11 @@ def make_dataset_version(
     return dataset_publish(owner=owner or make_user(), name=name, checked=checked, visibility=visibility)[0]
 
 
-def make_demo_dataset(owner: User, axis: str = "formality") -> DatasetVersion:
-    """Pairs in the language of the demo model."""
-    return make_dataset_version(owner=owner, name=f"{axis}-pairs", data=example_bytes(axis))
+def make_demo_dataset(owner: User, axis: str = "formality", n: int = 48) -> DatasetVersion:
+    """Pairs in the language of the demo model; few, so that a run takes a second."""
+    return make_dataset_version(
+        owner=owner, name=f"{axis}-pairs", data=write_jsonl(demo_pairs(axis, n, seed=1))
+    )
 
 
 def make_base_model(name: str = "bearing/demo", model_hash: str = MODEL_HASH) -> BaseModelRevision:

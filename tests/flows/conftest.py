@@ -57,7 +57,8 @@ class Processes:
         return subprocess.check_output(command, cwd=ROOT, env=self.environment(), text=True, timeout=60)
 
     def start_worker(self, concurrency: int = 2) -> subprocess.Popen[bytes]:
-        return self.start(
+        """A worker that is ready to hear the doorbell."""
+        worker = self.start(
             *(
                 sys.executable,
                 "-m",
@@ -72,6 +73,13 @@ class Processes:
             ),
             *("-Q", "gpu,cpu", "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         )
+        log = self.folder / f"{len(self.children) - 1}.log"
+        end = time.monotonic() + 60
+        while " ready" not in log.read_text(errors="replace"):
+            if worker.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"the worker did not start:\n{self.logs()}")
+            time.sleep(0.1)
+        return worker
 
     def start_sweeper(self) -> subprocess.Popen[bytes]:
         return self.start(sys.executable, "manage.py", "sweep_runs")

@@ -1,0 +1,249 @@
+"""The main job through the public interfaces: pages, command line and REST of a running service."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from registry.embedded.demo import element_text, submit
+from registry.embedded.stack import Stack
+from steering_core.demo.examples import example_bytes
+from steering_core.demo.paths import weights_path
+
+pytestmark = pytest.mark.timeout(300)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A signed-up user with a token, a signed-in browser and a command line of their own."""
+
+    name: str
+    token: str
+    browser: httpx.Client
+    home: Path
+    url: str
+
+    def bearing(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Run `bearing … --json`; its answer, after a check of the exit status."""
+        done = subprocess.run(
+            [sys.executable, "-m", "steering_core.client", *arguments, "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+            env={
+                **{k: v for k, v in os.environ.items() if not k.startswith("BEARING_")},
+                "BEARING_ENDPOINT": self.url,
+                "BEARING_TOKEN": self.token,
+                "BEARING_HOME": str(self.home),
+                "OMP_NUM_THREADS": "1",
+            },
+        )
+        assert done.returncode == status, (
+            f"{arguments}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return dict(json.loads(done.stdout)) if done.stdout.strip() else {}
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return httpx.get(f"{self.url}/api/v1{path}", headers=headers, timeout=30, **options)
+
+
+@pytest.fixture(scope="session")
+def sign_up(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Account]:
+    """Makes an account and a token on the web pages, as a person does."""
+
+    def make() -> Account:
+        name, password = f"user-{secrets.token_hex(3)}", secrets.token_urlsafe(12)
+        browser = httpx.Client(base_url=live_stack.url, follow_redirects=True, timeout=30, trust_env=False)
+        fields = {
+            "username": name,
+            "email": f"{name}@example.org",
+            "password1": password,
+            "password2": password,
+        }
+        submit(browser, "/accounts/signup/", fields)
+        page = submit(browser, "/settings/tokens/", {"name": "flow", "scope": "write"})
+        token = element_text(page, "new-token")
+        return Account(name, token, browser, tmp_path_factory.mktemp(name), live_stack.url)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def publisher(sign_up: Callable[[], Account]) -> Account:
+    return sign_up()
+
+
+@pytest.fixture(scope="session")
+def published(publisher: Account, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A vector brought all the way on the command line; the answer of `bearing show`."""
+    pairs = tmp_path_factory.mktemp("pairs") / "formality.jsonl"
+    pairs.write_bytes(example_bytes("formality"))
+    publisher.bearing("dataset", "push", str(pairs), "--name", "formality-pairs", "--public")
+    dataset = f"{publisher.name}/formality-pairs@1"
+    publisher.bearing("extract", dataset, "--model", "bearing/demo", "--vector", "formality")
+    name = f"{publisher.name}/formality"
+    publisher.bearing("publish", name, "--version", "1.0.0", "--license", "CC-BY-4.0", "--public")
+    return publisher.bearing("show", f"{name}@1.0.0")
+
+
+def test_a_published_vector_passes_and_beats_every_random_vector(published: dict[str, Any]) -> None:
+    response = published["report"]["dose_response"]
+
+    assert published["verdict"] == "pass"
+    assert len(response["control"]["effects"]) == 19
+    assert response["effect"]["low"] > 0
+    assert response["effect"]["value"] > max(map(abs, response["control"]["effects"]))
+
+
+def test_a_published_vector_is_downloaded_with_a_token_and_read_by_safetensors(
+    publisher: Account, published: dict[str, Any], tmp_path: Path
+) -> None:
+    answer = publisher.get(f"/vectors/{publisher.name}/formality/versions/1.0.0/download")
+
+    file = tmp_path / "vector.safetensors"
+    file.write_bytes(answer.content)
+    with safe_open(file, framework="numpy") as tensors:
+        (name,) = tensors.keys()
+        direction = tensors.get_tensor(name)
+    assert answer.status_code == 200
+    assert (direction.dtype, direction.shape) == (np.float32, (128,))
+
+
+def test_a_pulled_vector_with_a_flipped_byte_in_the_cache_is_fetched_anew_and_alone_refused(
+    publisher: Account, published: dict[str, Any], tmp_path: Path
+) -> None:
+    pulled = publisher.bearing("pull", f"{publisher.name}/formality@1.0.0")
+    copy = tmp_path / "copy.safetensors"
+    data = bytearray(Path(pulled["path"]).read_bytes())
+    data[-1] ^= 1
+    copy.write_bytes(data)
+
+    publisher.bearing("verify", str(copy), "--digest", pulled["digest"], status=5)
+
+    assert publisher.bearing("verify", pulled["path"], "--digest", pulled["digest"])
+
+
+def test_a_published_vector_changes_what_the_model_says(
+    publisher: Account, published: dict[str, Any]
+) -> None:
+    answer = publisher.bearing(
+        *("try", f"{publisher.name}/formality@1.0.0", "--model", str(weights_path())),
+        *("--prompt", "how do i reset the old router ?", "--strength", "0.3", "--strength", "-0.3"),
+    )
+
+    text = json.dumps(answer)
+    assert "0.3" in text
+    assert len(set(_texts(answer))) >= 3
+
+
+def test_a_private_dataset_and_draft_are_not_there_for_anybody_else(
+    publisher: Account, sign_up: Callable[[], Account], tmp_path: Path
+) -> None:
+    pairs = tmp_path / "confidence.jsonl"
+    pairs.write_bytes(example_bytes("confidence"))
+    publisher.bearing("dataset", "push", str(pairs), "--name", "secret-pairs")
+    dataset = f"{publisher.name}/secret-pairs@1"
+    run = publisher.bearing(
+        "extract", dataset, "--model", "bearing/demo", "--vector", "secret", "--effort", "quick"
+    )
+    stranger = sign_up()
+
+    paths = [
+        f"/datasets/{publisher.name}/secret-pairs",
+        f"/datasets/{publisher.name}/secret-pairs/versions/1/download",
+        f"/vectors/{publisher.name}/secret",
+        f"/runs/{_run_id(run)}",
+    ]
+    assert [publisher.get(path).status_code for path in paths] == [200] * 4
+    assert [stranger.get(path).status_code for path in paths] == [404] * 4
+    assert stranger.browser.get(f"/{publisher.name}/secret").status_code == 404
+    assert stranger.browser.get(f"/datasets/{publisher.name}/secret-pairs").status_code == 404
+
+
+@pytest.mark.parametrize("form", ["caa", "two_files"])
+def test_pairs_in_a_foreign_language_are_taken_and_extracted_and_judged(
+    form: str, publisher: Account, tmp_path: Path
+) -> None:
+    name = form.replace("_", "-")
+    files = [str(path) for path in FOREIGN[form](tmp_path)]
+
+    pushed = publisher.bearing("dataset", "push", *files, "--name", name)
+    publisher.bearing(
+        *("extract", f"{publisher.name}/{name}@1", "--model", "bearing/demo", "--vector", name),
+        *("--effort", "quick", "--publish", "0.1.0", "--license", "CC0-1.0"),
+    )
+    shown = publisher.bearing("show", f"{publisher.name}/{name}@0.1.0")
+
+    assert form in json.dumps(pushed)
+    assert shown["verdict"] in {"fail", "warn", "insufficient"}
+
+
+def caa_file(folder: Path) -> list[Path]:
+    """Contrastive questions in the form of CAA: two choices, and which of them shows the trait."""
+    rows = [
+        {
+            "question": f"A customer asks about {i}.\n\nChoices:\n(A) Help at once.\n(B) Wait {i} days.",
+            "answer_matching_behavior": "(A)" if i % 2 else "(B)",
+            "answer_not_matching_behavior": "(B)" if i % 2 else "(A)",
+        }
+        for i in range(30)
+    ]
+    path = folder / "helpful_generate.json"
+    path.write_text(json.dumps(rows, indent=4))
+    return [path]
+
+
+def two_text_files(folder: Path) -> list[Path]:
+    """Short and long requests, zipped by line."""
+    topics = [
+        "binary search",
+        "an index",
+        "TCP",
+        "hashing",
+        "a queue",
+        "recursion",
+        "caching",
+        "a mutex",
+        "DNS",
+        "TLS",
+    ]
+    short, long = folder / "succinct.txt", folder / "verbose.txt"
+    short.write_text(
+        "".join(f"In one sentence, what is {topic}? ({i})\n" for i in (1, 2) for topic in topics)
+    )
+    long.write_text(
+        "".join(f"Explain {topic} in depth, with three examples ({i}).\n" for i in (1, 2) for topic in topics)
+    )
+    return [short, long]
+
+
+FOREIGN: dict[str, Callable[[Path], list[Path]]] = {"caa": caa_file, "two_files": two_text_files}
+
+
+def _texts(value: Any) -> list[str]:
+    """Every string under a key that names a text, anywhere in an answer."""
+    if isinstance(value, dict):
+        own = [
+            v for k, v in value.items() if isinstance(v, str) and k in {"text", "without", "with", "plain"}
+        ]
+        return own + [text for v in value.values() for text in _texts(v)]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+def _run_id(answer: dict[str, Any]) -> str:
+    return str(answer["run"]["id"] if "run" in answer else answer["id"])
