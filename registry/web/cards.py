@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from registry.catalog.models import Vector
 from registry.web.curves import read_curve
+from registry.web.numbers import minus
 from registry.web.plots import sparkline
 from registry.web.reports import read_poles, window_words
 
@@ -39,7 +40,7 @@ def vector_card(vector: Vector) -> VectorCard:
         url=reverse("web:vector", args=[vector.owner.username, vector.name]),
         title=vector_title(vector),
         reference=f"{name}@{latest.version}" if latest else name,
-        summary=vector.description or (report or {}).get("summary") or "",
+        summary=vector.description or minus(str((report or {}).get("summary") or "")),
         poles=read_poles(report),
         verdict=verdict,
         sparkline=sparkline(curve, verdict),

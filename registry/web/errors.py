@@ -19,7 +19,7 @@ HIDDEN = "Something on our side went wrong. It has been recorded; please try aga
 
 
 class RegistryErrorMiddleware:
-    """Turns a RegistryError of a page into an answer. The API has a handler of its own and never gets here."""
+    """Turns a RegistryError of a page into an answer; the API has a handler of its own."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,7 +28,7 @@ class RegistryErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page for a RegistryError; None, and so Django's own way, for anything else and for damage of ours."""
+        """A page for a RegistryError; None, and so Django's own way, for all else and for our damage."""
         if isinstance(exception, RegistryError) and exception.http_status != 500:
             return error_page(request, exception)
         return None
@@ -46,7 +46,7 @@ def error_page(request: HttpRequest, error: RegistryError) -> HttpResponse:
 
 
 def sentence(message: str) -> str:
-    """An error message as a sentence: a capital first, unless it starts with a name in quotes, and a full stop last."""
+    """An error message as a sentence: a capital first and a full stop last."""
     text = message.strip()
     ended = text if text.endswith((".", "!", "?")) else f"{text}."
     return ended[:1].upper() + ended[1:]

@@ -1,4 +1,4 @@
-"""What the pages ask for. Forms check shape only; the services say what is allowed, and their words come back here."""
+"""What the pages ask for. Forms check shape only; what is allowed the services say, and `refuse` shows it."""
 
 import uuid
 from typing import Any
@@ -33,10 +33,13 @@ class PageForm(forms.Form):
 
 
 class UploadForm(PageForm):
-    """A file of pairs, or two files zipped by line. The name comes first so that a cut upload does not lose it."""
+    """A file of pairs, or two zipped by line. The name comes first so that a cut upload keeps it."""
 
     name = forms.CharField(
-        label="Dataset name", required=False, max_length=64, help_text=f"{NAME_HELP} You can still change it on the next page."
+        label="Dataset name",
+        required=False,
+        max_length=64,
+        help_text=f"{NAME_HELP} You can still change it on the next page.",
     )
     file = forms.FileField(label="File of pairs", allow_empty_file=True)
     negative_file = forms.FileField(label="Negative texts", required=False, allow_empty_file=True)
@@ -66,7 +69,9 @@ class ExtractForm(PageForm):
     """Start an extraction from a dataset version."""
 
     base_model = forms.ChoiceField(label="Base model")
-    vector = forms.CharField(label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft.")
+    vector = forms.CharField(
+        label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft."
+    )
     effort = forms.ChoiceField(
         label="Effort",
         choices=[(name, EFFORT_WORDS[name]) for name in sorted(EFFORTS, reverse=True)],
@@ -86,16 +91,22 @@ class PublishForm(PageForm):
     """Freeze an extracted version under a name for good."""
 
     draft_id = forms.UUIDField(widget=forms.HiddenInput)
-    version = forms.CharField(label="Version", max_length=32, help_text="MAJOR.MINOR.PATCH; never used again, whatever happens.")
+    version = forms.CharField(
+        label="Version", max_length=32, help_text="MAJOR.MINOR.PATCH; never used again, whatever happens."
+    )
     license = forms.ChoiceField(label="Licence", choices=License.choices, initial=License.CC_BY_4)
-    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect)
+    visibility = forms.ChoiceField(
+        label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect
+    )
 
 
 class YankForm(PageForm):
     """Withdraw a published version."""
 
     version = forms.CharField(max_length=32, widget=forms.HiddenInput)
-    reason = forms.CharField(label="Why", max_length=500, help_text="Whoever pinned this version will read it.")
+    reason = forms.CharField(
+        label="Why", max_length=500, help_text="Whoever pinned this version will read it."
+    )
 
 
 class VectorForm(PageForm):
@@ -105,13 +116,17 @@ class VectorForm(PageForm):
     description = forms.CharField(
         label="Description", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4})
     )
-    visibility = forms.ChoiceField(label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect)
+    visibility = forms.ChoiceField(
+        label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect
+    )
 
 
 class TokenForm(PageForm):
     """A new access token."""
 
-    name = forms.CharField(label="Name", max_length=80, help_text="Where it will be used, such as “laptop” or “training job”.")
+    name = forms.CharField(
+        label="Name", max_length=80, help_text="Where it will be used, such as “laptop” or “training job”."
+    )
     scope = forms.ChoiceField(
         label="What it may do", choices=list(SCOPE_WORDS.items()), initial="read", widget=forms.RadioSelect
     )

@@ -1,10 +1,13 @@
 """Numbers as people read them: a true minus sign, few digits, a dash for what was not measured."""
 
+import re
+
 DASH = "–"
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
 def plain(value: float | None, digits: int = 2) -> str:
-    """`0.5` -> `0.50`, `-1` -> `−1.00`, None -> `–`; three significant digits when that many decimals would say 0."""
+    """`0.5` -> `0.50`, `-1` -> `−1.00`, None -> `–`; two significant digits where this would say 0."""
     if value is None:
         return DASH
     text = f"{value:.{digits}f}"
@@ -40,3 +43,8 @@ def span(low: float | None, high: float | None, digits: int = 2) -> str:
     if low is None or high is None:
         return DASH
     return f"{plain(low, digits)} to {plain(high, digits)}"
+
+
+def minus(text: str) -> str:
+    """A sentence with true minus signs before its numbers: `from -0.3 to 0.45` -> `from −0.3 to 0.45`."""
+    return _MINUS.sub("−", text)

@@ -1,4 +1,4 @@
-"""Pages of a list by cursor: where the last row stood, not how many came before, so that nothing is shown twice."""
+"""Pages of a list by cursor: where the last row stood, not how many came before; nothing is shown twice."""
 
 import base64
 import binascii
@@ -70,4 +70,6 @@ def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
             raise ValueError("no time zone")
         return moment, uuid.UUID(row_id)
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
-        raise InvalidError("this page link is damaged; start from the first page", code="cursor.invalid") from error
+        raise InvalidError(
+            "this page link is damaged; start from the first page", code="cursor.invalid"
+        ) from error

@@ -1,4 +1,4 @@
-"""Curves as SVG, built from numbers and escaped words only. Colours come from classes in static/css/plots.css."""
+"""Curves as SVG, built from numbers and escaped words only. Colours are classes in static/css/plots.css."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from registry.web.curves import Curve, Point
 from registry.web.numbers import plain, short, signed, signed_short
 
-EMPTY = mark_safe("")  # noqa: S308  a constant
+EMPTY = mark_safe("")
 # Rows of the plot that the curve cannot enter: the words of the poles and of the window stand there.
 WORD_ROW = 24
 
@@ -42,12 +42,12 @@ class Size:
     name: str
     width: int
     height: int
-    n_ticks: int
     strip: int = 44
 
 
-WIDE = Size("wide", 720, 452, 7)
-NARROW = Size("narrow", 340, 384, 4)
+WIDE = Size("wide", 720, 452)
+NARROW = Size("narrow", 340, 384)
+TICKS = 7
 
 
 def nice_ticks(low: float, high: float, wanted: int) -> list[float]:
@@ -83,8 +83,8 @@ def dose_response(curve: Curve, size: Size = WIDE, prefix: str = "curve") -> Saf
         describe(curve),
         _gradient(name, frame),
         _window(curve, frame, strip),
-        _score_axis(curve, frame, size),
-        _strength_axis(curve, frame, strip, size),
+        _score_axis(curve, frame),
+        _strength_axis(curve, frame, strip),
         _control(curve, frame),
         _band(curve.points, frame, name),
         _line(curve, frame, name),
@@ -103,7 +103,9 @@ def describe(curve: Curve) -> str:
         low, high = min(c.low for c in curve.controls), max(c.high for c in curve.controls)
         words.append(f"{curve.n_controls} random vectors stay between {plain(low)} and {plain(high)}")
     if curve.window:
-        words.append(f"the text stays whole from {signed_short(curve.window[0])} to {signed_short(curve.window[1])}")
+        words.append(
+            f"the text stays whole from {signed_short(curve.window[0])} to {signed_short(curve.window[1])}"
+        )
     return "; ".join(words) + "."
 
 
@@ -111,7 +113,7 @@ def sparkline(curve: Curve | None, verdict: str) -> SafeString:
     """The curve and its window on a card, without words; empty when there is no curve."""
     if curve is None:
         return EMPTY
-    frame = Frame(3, 157, 5, 43, _strength_range(curve), _score_range(curve))
+    frame = Frame(3, 157, 5, 43, _strength_range(curve), _comparable_range(curve))
     window = EMPTY
     if curve.window:
         left, right = frame.x(curve.window[0]), frame.x(curve.window[1])
@@ -137,7 +139,9 @@ def track(strengths: Sequence[float], window: tuple[float, float] | None) -> Saf
     if inside:
         start, end = inside[0] * 100 + 50, inside[-1] * 100 + 50
         solid = format_html(
-            '<rect class="solid" x="{}" y="12" width="{}" height="6" fill="url(#fader-poles)"/>', start, end - start
+            '<rect class="solid" x="{}" y="12" width="{}" height="6" fill="url(#fader-poles)"/>',
+            start,
+            end - start,
         )
     return format_html(
         '<svg class="track" viewBox="0 0 {} 30" preserveAspectRatio="none" aria-hidden="true">'
@@ -152,7 +156,8 @@ def fader_gradient() -> SafeString:
     """The blend from one pole to the other that every fader track on a page refers to."""
     return format_html(
         '<svg class="defs" width="0" height="0" aria-hidden="true"><defs><linearGradient id="{}">'
-        '<stop class="stop-neg" offset="0"/><stop class="stop-mid" offset=".5"/><stop class="stop-pos" offset="1"/>'
+        '<stop class="stop-neg" offset="0"/><stop class="stop-mid" offset=".5"/>'
+        '<stop class="stop-pos" offset="1"/>'
         "</linearGradient></defs></svg>",
         "fader-poles",
     )
@@ -186,10 +191,18 @@ def _score_range(curve: Curve) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _comparable_range(curve: Curve) -> tuple[float, float]:
+    """Exact scores go from -1 to 1; drawn over all of it, a vector that does nothing looks flat."""
+    low, high = _score_range(curve)
+    has_exact_score = bool(curve.positive_pole)
+    return (min(low, -1.0), max(high, 1.0)) if has_exact_score else (low, high)
+
+
 def _gradient(name: str, frame: Frame) -> SafeString:
     return format_html(
         '<defs><linearGradient id="{}-poles" gradientUnits="userSpaceOnUse" x1="{}" x2="{}" y1="0" y2="0">'
-        '<stop class="stop-neg" offset=".1"/><stop class="stop-mid" offset=".5"/><stop class="stop-pos" offset=".9"/>'
+        '<stop class="stop-neg" offset=".1"/><stop class="stop-mid" offset=".5"/>'
+        '<stop class="stop-pos" offset=".9"/>'
         "</linearGradient></defs>",
         name,
         frame.left,
@@ -214,7 +227,7 @@ def _window(curve: Curve, frame: Frame, strip: Frame) -> SafeString:
     )
 
 
-def _score_axis(curve: Curve, frame: Frame, size: Size) -> SafeString:
+def _score_axis(curve: Curve, frame: Frame) -> SafeString:
     lines = format_html_join(
         "",
         '<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>',
@@ -229,7 +242,7 @@ def _score_axis(curve: Curve, frame: Frame, size: Size) -> SafeString:
                 frame.y(value) + 4,
                 signed_short(value),
             )
-            for value in nice_ticks(*frame.scores, size.n_ticks - 1)
+            for value in nice_ticks(*frame.scores, TICKS - 1)
         ),
     )
     words = (
@@ -244,17 +257,19 @@ def _score_axis(curve: Curve, frame: Frame, size: Size) -> SafeString:
     return lines + poles
 
 
-def _strength_axis(curve: Curve, frame: Frame, strip: Frame, size: Size) -> SafeString:
+def _strength_axis(curve: Curve, frame: Frame, strip: Frame) -> SafeString:
     below = strip.bottom + 18
     bottom = format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((frame.x(v), below, signed_short(v)) for v in nice_ticks(*frame.strengths, size.n_ticks)),
+        ((frame.x(v), below, signed_short(v)) for v in nice_ticks(*frame.strengths, TICKS)),
     )
     middle = (frame.left + frame.right) / 2
     titles = format_html(
-        '<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><line class="zero" x1="{3}" x2="{3}" y1="{4}" y2="{2}"/>'
-        '<text class="axis-word" x="{5}" y="{6}" text-anchor="middle">strength, as a share of the residual norm</text>',
+        '<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>'
+        '<line class="zero" x1="{3}" x2="{3}" y1="{4}" y2="{2}"/>'
+        '<text class="axis-word" x="{5}" y="{6}" text-anchor="middle">'
+        "strength, as a share of the residual norm</text>",
         frame.left,
         frame.right,
         strip.bottom,
@@ -263,10 +278,10 @@ def _strength_axis(curve: Curve, frame: Frame, strip: Frame, size: Size) -> Safe
         middle,
         below + 22,
     )
-    return titles + bottom + _multiplier_axis(curve, frame, size)
+    return titles + bottom + _multiplier_axis(curve, frame)
 
 
-def _multiplier_axis(curve: Curve, frame: Frame, size: Size) -> SafeString:
+def _multiplier_axis(curve: Curve, frame: Frame) -> SafeString:
     """The second axis: the same strengths as multiples of the natural shift, the raw mean difference."""
     unit = curve.per_multiplier
     if unit is None:
@@ -275,8 +290,9 @@ def _multiplier_axis(curve: Curve, frame: Frame, size: Size) -> SafeString:
     low, high = (s / unit for s in frame.strengths)
     ticks = format_html_join(
         "",
-        '<line class="axis" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><text x="{0}" y="{3}" text-anchor="middle">{4}</text>',
-        ((frame.x(v * unit), y - 4, y, y - 9, f"{short(v)}×") for v in nice_ticks(low, high, size.n_ticks)),
+        '<line class="axis" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
+        '<text x="{0}" y="{3}" text-anchor="middle">{4}</text>',
+        ((frame.x(v * unit), y - 4, y, y - 9, f"{short(v)}×") for v in nice_ticks(low, high, TICKS)),
     )
     word = "multiplier; 1× is the natural shift"
     return ticks + format_html(
@@ -302,7 +318,8 @@ def _control(curve: Curve, frame: Frame) -> SafeString:
     outline = [(x, high) for x, _, high in spread] + [(x, low) for x, low, _ in reversed(spread)]
     bars = format_html_join(
         "",
-        '<line class="control-bar" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/><circle class="control-dot" cx="{0}" cy="{3}" r="2.6"/>',
+        '<line class="control-bar" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
+        '<circle class="control-dot" cx="{0}" cy="{3}" r="2.6"/>',
         ((frame.x(c.strength), frame.y(c.low), frame.y(c.high), frame.y(c.median)) for c in curve.controls),
     )
     return format_html('<path class="control" d="{}Z"/>{}', _path(outline), bars)

@@ -57,21 +57,27 @@ def _facts(report: Json, groups: Json, usable: int) -> list[Fact]:
             f"{int(groups.get('count') or 0):,}",
             f"largest {int(groups.get('largest') or 0):,}, smallest {int(groups.get('smallest') or 0):,}",
         ),
-        Fact("Exact duplicates", f"{int(report.get('n_duplicates') or 0):,}", _rows(report, "duplicate_rows")),
-        Fact("Positive = negative", f"{int(report.get('n_identical') or 0):,}", _rows(report, "identical_rows")),
+        Fact(
+            "Exact duplicates", f"{int(report.get('n_duplicates') or 0):,}", _rows(report, "duplicate_rows")
+        ),
+        Fact(
+            "Positive = negative", f"{int(report.get('n_identical') or 0):,}", _rows(report, "identical_rows")
+        ),
     ]
     if length := report.get("length"):
         facts.append(
             Fact(
                 "Length, positive to negative",
                 f"{plain(length.get('ratio'))} : 1",
-                f"{length.get('positive_mean_chars'):.0f} and {length.get('negative_mean_chars'):.0f} characters; "
+                f"{length['positive_mean_chars']:.0f} and {length['negative_mean_chars']:.0f} characters; "
                 f"by length alone AUROC {plain(length.get('auroc'))}",
             )
         )
     if letters := report.get("letters"):
         shown = ", ".join(f"{letter} {count:,}" for letter, count in (letters.get("positive") or {}).items())
-        facts.append(Fact("Positive answers by letter", shown, f"{percent(letters.get('imbalance'))} off balance"))
+        facts.append(
+            Fact("Positive answers by letter", shown, f"{percent(letters.get('imbalance'))} off balance")
+        )
     return facts
 
 

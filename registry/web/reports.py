@@ -1,4 +1,4 @@
-"""A report as a page shows it: each number formatted, each missing part an empty list or None. No queries here."""
+"""A report as a page shows it: each number formatted, each missing part empty or None. No queries here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve, Point, read_curve
-from registry.web.numbers import DASH, percent, plain, short, signed, span
+from registry.web.numbers import DASH, minus, percent, plain, short, signed, span
 from registry.web.plots import NARROW, WIDE, dose_response, track
 
 Json = Mapping[str, Any]
 SHARES = frozenset({"anti_steerable"})
+DIGITS = {"ratio": 3}
 DEFAULT_STRENGTH = 0.3
 
 
@@ -112,7 +113,7 @@ def view_report(report: Json | None) -> ReportView | None:
     strength = default_strength(curve)
     return ReportView(
         verdict=str(report.get("verdict") or ""),
-        summary=str(report.get("summary") or ""),
+        summary=minus(str(report.get("summary") or "")),
         poles=read_poles(report),
         has_scorer=read_poles(report) is not None,
         curve=curve,
@@ -176,15 +177,17 @@ def strongest_words(curve: Curve | None) -> str:
 def _metric_row(metric: Json) -> MetricRow:
     is_share = metric.get("id") in SHARES
     value, low, high = metric.get("value"), metric.get("low"), metric.get("high")
-    beside = metric.get("beside")
+    beside, digits = metric.get("beside"), DIGITS.get(str(metric.get("id")), 2)
     return MetricRow(
         question=str(metric.get("question") or metric.get("id") or ""),
-        label=str(metric.get("label") or ""),
-        value=percent(value) if is_share else plain(value),
-        interval=f"{percent(low)} to {percent(high)}" if is_share and low is not None else span(low, high),
-        beside=f"{beside.get('label')} {plain(beside.get('value'))}" if beside else "",
+        label=minus(str(metric.get("label") or "")),
+        value=percent(value) if is_share else plain(value, digits),
+        interval=f"{percent(low)} to {percent(high)}"
+        if is_share and low is not None
+        else span(low, high, digits),
+        beside=f"{beside.get('label')} {plain(beside.get('value'), digits)}" if beside else "",
         verdict=str(metric.get("verdict") or ""),
-        reason=str(metric.get("reason") or ""),
+        reason=minus(str(metric.get("reason") or "")),
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages' addresses. Words of ours come first; what is left is an owner's, whose name can be none of them."""
+"""The pages' addresses. Our own words come first; what is left is an owner's, whose name is none of them."""
 
 from django.urls import path, register_converter
 
@@ -17,14 +17,20 @@ urlpatterns = [
     path("datasets/new/<uuid:upload_id>/discard", uploads.dataset_discard, name="dataset_discard"),
     path("datasets/<name:owner>/<name:name>", datasets.dataset_page, name="dataset"),
     path("datasets/<name:owner>/<name:name>/publish", datasets.dataset_publish, name="dataset_publish"),
-    path("datasets/<name:owner>/<name:name>/versions/<int:number>", datasets.dataset_page, name="dataset_version"),
+    path(
+        "datasets/<name:owner>/<name:name>/versions/<int:number>",
+        datasets.dataset_page,
+        name="dataset_version",
+    ),
     path(
         "datasets/<name:owner>/<name:name>/versions/<int:number>/download",
         datasets.dataset_download,
         name="dataset_download",
     ),
     path(
-        "datasets/<name:owner>/<name:name>/versions/<int:number>/extract", datasets.dataset_extract, name="dataset_extract"
+        "datasets/<name:owner>/<name:name>/versions/<int:number>/extract",
+        datasets.dataset_extract,
+        name="dataset_extract",
     ),
     path("runs/", runs.run_index, name="run_list"),
     path("runs/<uuid:run_id>", runs.run_page, name="run"),
@@ -34,12 +40,20 @@ urlpatterns = [
     path("settings/tokens/<uuid:token_id>/revoke", tokens.token_drop, name="token_revoke"),
     path("docs/api", docs.docs_api, name="docs_api"),
     path("<name:owner>/<name:name>", vectors.vector_page, name="vector"),
-    path("<name:owner>/<name:name>/versions/<reference:reference>", vectors.vector_page, name="vector_version"),
     path(
-        "<name:owner>/<name:name>/versions/<reference:reference>/download", vectors.vector_download, name="vector_download"
+        "<name:owner>/<name:name>/versions/<reference:reference>", vectors.vector_page, name="vector_version"
+    ),
+    path(
+        "<name:owner>/<name:name>/versions/<reference:reference>/download",
+        vectors.vector_download,
+        name="vector_download",
     ),
     path("<name:owner>/<name:name>/drafts/<uuid:draft_id>", vectors.draft_page, name="draft"),
-    path("<name:owner>/<name:name>/drafts/<uuid:draft_id>/download", vectors.draft_download, name="draft_download"),
+    path(
+        "<name:owner>/<name:name>/drafts/<uuid:draft_id>/download",
+        vectors.draft_download,
+        name="draft_download",
+    ),
     path("<name:owner>/<name:name>/publish", versions.vector_publish, name="vector_publish"),
     path("<name:owner>/<name:name>/yank", versions.vector_yank, name="vector_yank"),
     path("<name:owner>/<name:name>/unyank", versions.vector_unyank, name="vector_unyank"),

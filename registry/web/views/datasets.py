@@ -36,7 +36,9 @@ def dataset_index(request: HttpRequest) -> HttpResponse:
 def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None = None) -> HttpResponse:
     """One version, the newest by default; with the extraction form for whoever is signed in."""
     version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-    form = _extract_form(initial={"vector": suggested_vector(name)}) if request.user.is_authenticated else None
+    form = (
+        _extract_form(initial={"vector": suggested_vector(name)}) if request.user.is_authenticated else None
+    )
     return _render(request, version, form)
 
 
@@ -95,7 +97,9 @@ def suggested_vector(dataset_name: str) -> str:
 
 def _extract_form(data: Any = None, initial: dict[str, str] | None = None) -> ExtractForm:
     rows = base_model_list()
-    choices = [(row.model_hash, f"{row.name} ({row.n_layers} blocks, {row.model_hash[7:15]})") for row in rows]
+    choices = [
+        (row.model_hash, f"{row.name} ({row.n_layers} blocks, {row.model_hash[7:15]})") for row in rows
+    ]
     return ExtractForm(data, initial=initial, base_models=choices)
 
 
@@ -106,7 +110,9 @@ def _renewed(form: ExtractForm) -> ExtractForm:
     return form
 
 
-def _render(request: HttpRequest, version: DatasetVersion, form: ExtractForm | None, status: int = 200) -> HttpResponse:
+def _render(
+    request: HttpRequest, version: DatasetVersion, form: ExtractForm | None, status: int = 200
+) -> HttpResponse:
     dataset = version.dataset
     context = {
         "dataset": dataset,

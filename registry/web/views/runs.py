@@ -33,8 +33,8 @@ STATE_WORDS = {
 }
 ADVICE = {
     "user": "Mend the dataset or the request, then start again from the dataset’s page.",
-    "platform": "This was our fault and was tried again without success. Start the run once more; the data is safe.",
-    "poison": "The run took its worker down every time. Try fewer or shorter pairs, or tell whoever operates this service.",
+    "platform": "This was our fault, and trying again did not help. Start the run once more; the data is safe.",
+    "poison": "The run took its worker down every time. Try fewer or shorter pairs, or tell the operator.",
     "timed_out": "Try the quick effort, or fewer pairs.",
     "cancelled": "Nothing was kept. Start again from the dataset’s page whenever you like.",
 }
@@ -109,5 +109,5 @@ def _context(run: Run) -> dict[str, Any]:
         "advice": ADVICE.get(run.error_class, ""),
         "result_url": result_url(run) if run.state == "succeeded" else "",
         # What the browser says it has seen, so that an unchanged page is not replaced under the reader.
-        "mark": f"{run.state}-{run.progress:.4f}-{events[-1].pk if events else 0}-{int(run.cancel_requested)}",
+        "mark": f"{run.state}-{run.progress:.4f}-{len(events)}-{int(run.cancel_requested)}",
     }

@@ -28,7 +28,7 @@ MEBIBYTE = 1024 * 1024
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def dataset_new(request: HttpRequest) -> HttpResponse:
-    """The upload form; a readable file leads to its preview, a refusal comes back with everything typed kept."""
+    """The upload form; a readable file leads to its preview, a refusal keeps what was typed."""
     if request.method != "POST":
         form = UploadForm(initial={"name": request.GET.get("name", "")[:64]})
         return render(request, "datasets/new.html", {"form": form})
@@ -36,7 +36,10 @@ def dataset_new(request: HttpRequest) -> HttpResponse:
     if getattr(request, "upload_was_cut", False):
         limit = settings.UPLOAD_MAX_BYTES // MEBIBYTE
         form.errors.pop("file", None)
-        form.add_error("file", f"The upload is larger than {limit} MiB and was not kept. Send fewer pairs, or shorter ones.")
+        form.add_error(
+            "file",
+            f"The upload is larger than {limit} MiB and was not kept. Send fewer pairs, or shorter ones.",
+        )
     upload = _stage(request, form) if form.is_valid() else None
     if upload is None:
         return render(request, "datasets/new.html", {"form": form}, status=422)
@@ -79,7 +82,7 @@ def dataset_discard(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
 
 
 def name_from(filename: str) -> str:
-    """A dataset name made of a file's name: `My Pairs (2).jsonl` -> `my-pairs-2`; empty when nothing is left."""
+    """A dataset name out of a file's: `My Pairs (2).jsonl` -> `my-pairs-2`; empty when nothing is left."""
     stem = filename.rsplit(".", 1)[0].lower()
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:64].strip("-")
 
@@ -114,4 +117,6 @@ def _commit(request: HttpRequest, form: CommitForm, upload: DatasetUpload) -> Ht
         form.refuse(error)
         return None
     messages.success(request, f"{version} is stored. Its pairs will never change.")
-    return redirect("web:dataset_version", version.dataset.owner.username, version.dataset.name, version.number)
+    return redirect(
+        "web:dataset_version", version.dataset.owner.username, version.dataset.name, version.number
+    )

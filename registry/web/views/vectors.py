@@ -136,7 +136,11 @@ def _waiting(version: VectorVersion, versions: list[VectorVersion]) -> VectorVer
 def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]) -> dict[str, PageForm]:
     forms: dict[str, PageForm] = {
         "edit_form": VectorForm(
-            initial={"title": vector.title, "description": vector.description, "visibility": vector.visibility}
+            initial={
+                "title": vector.title,
+                "description": vector.description,
+                "visibility": vector.visibility,
+            }
         )
     }
     if version.state == VersionState.EXTRACTED:

@@ -55,7 +55,9 @@ def vector_yank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         except RegistryError as error:
             _refuse(form, error)
         else:
-            messages.success(request, f"Version {version} is yanked. An exact pin still resolves, with your reason.")
+            messages.success(
+                request, f"Version {version} is yanked. An exact pin still resolves, with your reason."
+            )
             return redirect("web:vector_version", owner, name, version)
     return _again(request, owner, name, {"yank_form": form}, version_name=request.POST.get("version", ""))
 
@@ -94,7 +96,12 @@ def _refuse(form: PageForm, error: RegistryError) -> None:
 
 
 def _again(
-    request: HttpRequest, owner: str, name: str, bound: dict[str, PageForm], version_id: str = "", version_name: str = ""
+    request: HttpRequest,
+    owner: str,
+    name: str,
+    bound: dict[str, PageForm],
+    version_id: str = "",
+    version_name: str = "",
 ) -> HttpResponse:
     """The vector page with the refused form, what was typed still in it."""
     vector = vector_get(viewer=request.user, owner=owner, name=name)
