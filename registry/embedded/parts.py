@@ -36,21 +36,9 @@ def web(port: int) -> Part:
 
 def worker() -> Part:
     """Ends fast: a run that is cut off is taken up again at the next start."""
-    command = (
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "workers.celery",
-        "worker",
-        "--pool",
-        "prefork",
-        "-c",
-        "1",
-    )
-    return Part(
-        "worker", (*command, "--without-gossip", "--without-mingle", "-Q", "gpu,cpu", "--loglevel", "INFO")
-    )
+    command = (sys.executable, "-m", "celery", "-A", "workers.celery", "worker", "--loglevel", "INFO")
+    options = ("--pool", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-Q", "gpu,cpu")
+    return Part("worker", (*command, *options), grace_seconds=3.0)
 
 
 def sweeper() -> Part:
