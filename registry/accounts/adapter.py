@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+class AccountAdapter(DefaultAccountAdapter):
     """Keeps usernames lower-case, so that `Acme` and `acme` are one owner."""
 
     def clean_username(self, username: str, shallow: bool = False) -> Any:

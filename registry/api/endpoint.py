@@ -3,9 +3,10 @@
 One class per operation; where two share a path, `v1.urls` joins them.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from registry.accounts.models import User
 from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
@@ -22,22 +24,23 @@ from registry.core.errors import NotFoundError
 class JsonOnly(BaseContentNegotiation):
     """There is one representation, so `Accept` is not asked: a browser and a download tool get it too."""
 
-    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         kind = str(request.content_type).partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == kind), None)
 
     def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class Endpoint(APIView):
     """What all operations share. Answers are the caller's own unless the operation says otherwise."""
 
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "patch"]
+    http_method_names = ["get", "head", "post", "patch"]
     content_negotiation_class = JsonOnly
-    parser_classes: ClassVar[list[type[BaseParser]]] = [JsonBody]
+    parser_classes = [JsonBody]
     # What an upload that was cut is refused with.
     too_large_code = "dataset.file_too_large"
 
@@ -55,6 +58,17 @@ class Endpoint(APIView):
         response.headers.setdefault("Cache-Control", "private, no-store")
         response["Vary"] = "Authorization"
         return response
+
+    @property
+    def user(self) -> User:
+        """Who asks, in an operation that takes a token.
+
+        Raises:
+            NotAuthenticated: nobody in particular.
+        """
+        if not isinstance(self.request.user, User):
+            raise NotAuthenticated
+        return self.request.user
 
     def parse(self, serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
         """The validated fields of a body or a query string.

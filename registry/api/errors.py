@@ -146,7 +146,7 @@ def _of_rest_framework(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.NotAuthenticated):
         return problem(401, code, ASK_FOR_TOKEN, headers=headers)
     if isinstance(error, exceptions.Throttled):
-        wait_seconds = math.ceil(error.wait or 1)
+        wait_seconds = math.ceil(getattr(error, "wait", None) or 1)
         headers["Retry-After"] = str(wait_seconds)
         return problem(
             429, code, f"too many requests; the next one is welcome in {wait_seconds} s", headers=headers

@@ -32,11 +32,11 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What came, what was expected and what to do.")
     code = serializers.CharField()
-    errors = FaultSerializer(many=True)
+    errors = FaultSerializer(many=True)  # type: ignore[assignment]  # the wire's name, not DRF's property
     request_id = serializers.CharField()
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):
     """Names the token in the document."""
 
     target_class = "registry.api.authentication.BearerAuthentication"
@@ -68,5 +68,6 @@ def operation(
 ) -> Callable[[Method], Method]:
     """`extend_schema` with the answer, and with the problem that any operation may give."""
     problem = OpenApiResponse(ProblemSerializer, description="A problem.")
-    responses = {(status, media_type): answer, **(also or {}), ("4XX", "application/problem+json"): problem}
+    responses: dict[Any, Any] = {(status, media_type): answer, **(also or {})}
+    responses["4XX", "application/problem+json"] = problem
     return extend_schema(operation_id=operation_id, responses=responses, **details)

@@ -32,7 +32,7 @@ class WindowThrottle(BaseThrottle):
         caller = self.caller(request)
         if not rate or caller is None:
             return True
-        limit, window_seconds = parse_rate(rate)
+        limit, window_seconds = parse_rate(str(rate))
         now = time.time()
         window = int(now // window_seconds)
         self.wait_seconds = (window + 1) * window_seconds - now

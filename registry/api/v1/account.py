@@ -42,4 +42,4 @@ class OpenApi(Endpoint):
 @cache
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI 3.1 document, made once per process."""
-    return dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    return dict(SchemaGenerator().get_schema(request=None, public=True))

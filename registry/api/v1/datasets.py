@@ -56,7 +56,7 @@ class DatasetPush(Endpoint):
     def post(self, request: Request) -> Response:
         body = self.parse(DatasetPushBody, request.data)
         version, is_new = dataset_publish(
-            owner=request.user,
+            owner=self.user,
             name=body["name"],
             checked=checked(body),
             visibility=body.get("visibility", ""),

@@ -32,7 +32,7 @@ class RunStart(Endpoint):
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         wanted = ExtractionRequest(**self.parse(RunBody, request.data))
-        run, _ = extraction_start(owner=request.user, request=wanted, idempotency_key=key)
+        run, _ = extraction_start(owner=self.user, request=wanted, idempotency_key=key)
         response = self.render(RunSerializer, run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response
@@ -46,7 +46,7 @@ class RunList(Endpoint):
 
     @operation("runs_list", answer=RunSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return self.render_page(RunSerializer, run_list(owner=request.user))
+        return self.render_page(RunSerializer, run_list(owner=self.user))
 
 
 class RunGet(Endpoint):
@@ -56,7 +56,7 @@ class RunGet(Endpoint):
 
     @operation("runs_get", answer=RunSerializer)
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        return self.render(RunSerializer, run_get(owner=request.user, run_id=str(run_id)))
+        return self.render(RunSerializer, run_get(owner=self.user, run_id=str(run_id)))
 
 
 class RunEvents(Endpoint):
@@ -67,7 +67,7 @@ class RunEvents(Endpoint):
     @operation("runs_events", answer=RunEventsSerializer, parameters=[EventQuery])
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         query = self.parse(EventQuery, request.query_params)
-        run = run_get(owner=request.user, run_id=str(run_id))
+        run = run_get(owner=self.user, run_id=str(run_id))
         return self.render(RunEventsSerializer, {"items": event_list(run=run, after=query["after"])})
 
 
@@ -78,7 +78,7 @@ class RunCancel(Endpoint):
 
     @operation("runs_cancel", answer=RunSerializer, request=None)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
-        return self.render(RunSerializer, run_cancel(owner=request.user, run_id=str(run_id)))
+        return self.render(RunSerializer, run_cancel(owner=self.user, run_id=str(run_id)))
 
 
 class RunCollection(RunList, RunStart):

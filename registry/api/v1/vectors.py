@@ -1,6 +1,5 @@
 """Vectors: search, read, change the words around them, publish, yank, and look into a file."""
 
-from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -34,10 +33,8 @@ class VectorSearch(Endpoint):
     @operation("vectors_search", answer=VectorSerializer(many=True), parameters=[VectorQuery])
     def get(self, request: Request) -> Response:
         query = self.parse(VectorQuery, request.query_params)
-        if query["mine"] and not request.user.is_authenticated:
-            raise NotAuthenticated
         rows = vector_search(
-            viewer=request.user,
+            viewer=self.user if query["mine"] else request.user,
             query=query.get("q", ""),
             owner=query.get("owner", ""),
             base_model=query.get("base_model", ""),
@@ -62,7 +59,7 @@ class VectorUpdate(Endpoint):
     def patch(self, request: Request, owner: str, name: str) -> Response:
         check_own(request, owner, name)
         body = self.parse(VectorBody, request.data)
-        return self.render(VectorSerializer, vector_update(owner=request.user, name=name, **body))
+        return self.render(VectorSerializer, vector_update(owner=self.user, name=name, **body))
 
 
 class VersionList(Endpoint):
@@ -84,7 +81,7 @@ class VersionPublish(Endpoint):
         check_own(request, owner, name)
         body = self.parse(PublishBody, request.data)
         row = version_publish(
-            owner=request.user,
+            owner=self.user,
             name=name,
             version=body["version"],
             license=body["license"],
@@ -103,7 +100,7 @@ class VersionYank(Endpoint):
     def post(self, request: Request, owner: str, name: str, version: str) -> Response:
         check_own(request, owner, name)
         body = self.parse(YankBody, request.data)
-        row = version_yank(owner=request.user, name=name, version=version, reason=body["reason"])
+        row = version_yank(owner=self.user, name=name, version=version, reason=body["reason"])
         return self.render(VersionSerializer, row)
 
 
@@ -113,7 +110,7 @@ class VersionUnyank(Endpoint):
     @operation("vectors_unyank", answer=VersionSerializer, request=None)
     def post(self, request: Request, owner: str, name: str, version: str) -> Response:
         check_own(request, owner, name)
-        return self.render(VersionSerializer, version_unyank(owner=request.user, name=name, version=version))
+        return self.render(VersionSerializer, version_unyank(owner=self.user, name=name, version=version))
 
 
 class VectorInspect(Endpoint):
