@@ -116,7 +116,7 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
         run.lease_until = None
         run.finished_at = Now()
         run.save()
-        event_add(run, "done", f"done: verdict {version.verdict}")
+        event_add(run, "done", f"verdict {version.verdict}")
         fault_point("inside_commit", run_id)
     logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
     return True

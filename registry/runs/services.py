@@ -91,7 +91,7 @@ def extraction_start(
                 idempotency_key=idempotency_key or None,
                 request_digest=request_digest,
             )
-            event_add(run, "queued", "queued: waiting for a worker")
+            event_add(run, "queued", "waiting for a worker")
             ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.

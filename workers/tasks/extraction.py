@@ -11,10 +11,17 @@ from steering_core.pairs.splits import split_pairs
 from workers.base_models import load, scorer_for
 from workers.run_task import run_task
 
+# Shares of the whole run at which the model is loaded and the measuring is done.
+LOADED, MEASURED = 0.02, 0.98
+
 
 @run_task(EXTRACT)
 def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
     """One pass over the pairs, the block chosen on the select split, the report from the test split."""
+
+    def within(stage: str, fraction: float, message: str) -> None:
+        progress(stage, LOADED + (MEASURED - LOADED) * fraction, message)
+
     progress("load", 0.0, f"loading {claim.model_name}")
     model = load(claim.model_path, claim.model_hash, claim.model_name)
     pairs = read_pairs(blob_read(sha256=claim.dataset_sha256)).pairs
@@ -25,7 +32,7 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
         split_pairs(pairs, claim.spec.dataset_digest),
         claim.spec,
         scorer=scorer_for(claim.scorer, pairs),
-        progress=progress,
+        progress=within,
     )
-    progress("store", 0.98, "storing the vector")
+    progress("store", MEASURED, "storing the vector")
     return ArtifactResult(artifact=write_vector(outcome.vector), report=outcome.report)
