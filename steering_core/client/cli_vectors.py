@@ -89,7 +89,7 @@ def pull(
     """
     found = ui.hub.pull_file(reference)
     if output is not None:
-        _write(output, found.path.read_bytes())
+        _write(output, found.data)
     data = _pulled(found) | {"path": str(found.path), "output": None if output is None else str(output)}
     shown = tables.facts(
         [
@@ -117,7 +117,7 @@ def verify(
         promised, source = expected, {"file": target}
     else:
         found = ui.hub.pull_file(_reference_or_file(target))
-        data, promised = found.path.read_bytes(), expected or found.digest
+        data, promised = found.data, expected or found.digest
         source = {"reference": found.reference, "version": found.version}
     named = digest(data)
     if promised and named != promised:

@@ -181,7 +181,7 @@ class RegistryClient:
         return response
 
     def _redirect_target(self, request: Request, response: httpx.Response, elsewhere: bool) -> str:
-        target = urljoin(str(response.url), str(response.headers.get("Location", "")))
+        target = _joined(str(response.url), str(response.headers.get("Location", "")))
         leads_away = not same_origin(target, self.endpoint)
         downgrades = str(response.url).startswith("https:") and not target.startswith("https:")
         known = urlsplit(target).scheme in ("http", "https")
@@ -247,6 +247,15 @@ def _origin(url: str) -> str:
     except ValueError:
         return "an invalid address"
     return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _joined(base: str, location: str) -> str:
+    """Where a redirect leads; nowhere if that is no address."""
+    try:
+        target = urljoin(base, location)
+        return target if urlsplit(target).hostname else ""
+    except ValueError:
+        return ""
 
 
 def _read_all(response: httpx.Response) -> bytes:

@@ -5,7 +5,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,13 @@ class RegistryWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pulled:
-    """A verified vector and where its file is; `version` is empty for a reference by digest alone."""
+    """A verified vector, its file and where that is kept; `version` is empty for a bare digest."""
 
     reference: str
     digest: str
     version: str
     path: Path
+    data: bytes = field(repr=False)
     vector: SteeringVector
     from_cache: bool
     yank_reason: str | None
@@ -68,6 +69,7 @@ def pull(reference: Reference, cache: Cache, client: RegistryClient | None) -> P
         digest=meant.digest,
         version=meant.version,
         path=cache.path(meant.digest),
+        data=data,
         vector=vector,
         from_cache=from_cache,
         yank_reason=meant.yank_reason,

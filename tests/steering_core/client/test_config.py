@@ -123,7 +123,7 @@ def test_store_token_none_forgets_only_that_endpoint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"https://one.example": 1}', b"\xff"])
 def test_stored_tokens_damaged_file_says_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "credentials.json").write_bytes(content)
-    with pytest.raises(ClientError, match="log in again|login again"):
+    with pytest.raises(ClientError, match=r"log in again|login again"):
         stored_tokens(tmp_path)
 
 

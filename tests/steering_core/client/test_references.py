@@ -49,8 +49,7 @@ def test_parse_reference_of_any_text_never_leaves_the_cache(text: str) -> None:
     home = Path("/home/of/cache")
     try:
         parsed = parse_reference(text)
-    except ReferenceSyntaxError as error:
-        assert error.code == "client.reference"
+    except ReferenceSyntaxError:
         return
     if parsed.owner:
         path = Cache(home, "http://localhost:8000").ref_path(parsed)
@@ -98,7 +97,9 @@ def test_parse_dataset_with_and_without_number() -> None:
     assert parse_dataset("acme/pairs@12") == ("acme", "pairs", 12)
 
 
-@pytest.mark.parametrize("text", ["acme/pairs@0", "acme/pairs@1.0.0", "pairs", "acme/pairs@-1", "acme/pairs@²"])
+@pytest.mark.parametrize(
+    "text", ["acme/pairs@0", "acme/pairs@1.0.0", "pairs", "acme/pairs@-1", "acme/pairs@²"]
+)
 def test_parse_dataset_malformed_is_refused(text: str) -> None:
     with pytest.raises(ReferenceSyntaxError):
         parse_dataset(text)
