@@ -52,7 +52,6 @@ def run_task(name: str) -> Callable[[Body], Any]:
     """Register a body as the Celery task of this name. The task's one argument is the run's id."""
 
     def decorate(body: Body) -> Any:
-        @app.task(name=name)
         def task(run_id: str) -> None:
             bound = run_id_in_log.set(run_id)
             try:
@@ -65,7 +64,7 @@ def run_task(name: str) -> Callable[[Body], Any]:
             finally:
                 run_id_in_log.reset(bound)
 
-        return task
+        return app.task(name=name)(task)
 
     return decorate
 
