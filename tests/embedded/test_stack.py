@@ -64,7 +64,7 @@ def serving(data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
                 erase.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_serve_stopped_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     port = free_port()
     with serving(tmp_path, port) as process:
