@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from registry.catalog.selectors import base_model_list, vector_search
 from registry.catalog.states import Verdict
 from registry.web.cards import vector_card
-from registry.web.paging import paginate
+from registry.web.paging import PAGE_SIZE, paginate
 
 VERDICT_WORDS = {"pass": "Passes", "warn": "Warns", "insufficient": "Too little data", "fail": "Fails"}
 
@@ -47,7 +47,7 @@ def _catalog(request: HttpRequest, *, is_mine: bool) -> HttpResponse:
         verdict=asked["verdict"],
         mine=is_mine,
     )
-    page = paginate(request, rows)
+    page = paginate(request, rows, PAGE_SIZE)
     models = dict.fromkeys(row.name for row in base_model_list())
     context = {
         "asked": asked,

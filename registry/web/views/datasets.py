@@ -105,8 +105,7 @@ def _extract_form(data: Any = None, initial: dict[str, str] | None = None) -> Ex
 
 def _renewed(form: ExtractForm) -> ExtractForm:
     """A refused request was no request: the next one, mended, needs a key of its own."""
-    form.data = form.data.copy()
-    form.data["idempotency_key"] = str(uuid.uuid4())
+    form.data = {**dict(form.data.items()), "idempotency_key": str(uuid.uuid4())}
     return form
 
 

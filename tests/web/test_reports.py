@@ -1,0 +1,65 @@
+"""A report as a page shows it, whole or with parts missing."""
+
+from typing import Any
+
+import pytest
+
+from registry.web.reports import default_strength, read_curve, view_report
+from tests.factories import make_report
+
+
+def test_report_whole_shows_every_part() -> None:
+    view = view_report(make_report())
+    assert view is not None
+    assert view.poles == ("casual", "formal")
+    assert view.window == "−0.30 to +0.45"
+    assert [row.is_chosen for row in view.blocks] == [False, False, True, False]
+    assert len(view.metrics) == 6
+    assert len(view.points) == 11
+    assert [row.strength for row in view.points if row.in_window][0] == "−0.30"
+
+
+def test_report_share_is_in_percent_and_ratio_has_three_digits() -> None:
+    report = make_report()
+    report["metrics"][3] |= {"value": 0.031, "low": 0.001, "high": 0.162}
+    report["metrics"][1] |= {"value": 0.1461, "low": 0.131, "high": 0.158}
+    view = view_report(report)
+    assert view is not None
+    assert (view.metrics[3].value, view.metrics[3].interval) == ("3 %", "0 % to 16 %")
+    assert (view.metrics[1].value, view.metrics[1].interval) == ("0.146", "0.131 to 0.158")
+
+
+def test_report_fader_starts_at_the_strength_to_try_first() -> None:
+    view = view_report(make_report())
+    assert view is not None
+    fader = view.faders[0]
+    assert fader.unsteered == "you can reset it ."
+    assert [stop.label for stop in fader.stops if stop.is_default] == ["+0.30"]
+    assert [stop.side for stop in fader.stops] == ["from", "none", "to"]
+
+
+def test_report_with_a_narrow_window_suggests_its_upper_end() -> None:
+    report = make_report()
+    report["dose_response"]["window"] = [-0.2, 0.1]
+    assert default_strength(read_curve(report)) == 0.1
+
+
+@pytest.mark.parametrize("missing", ["dose_response", "samples", "selection", "scale", "trait", "seeds", "software"])
+def test_report_without_a_part_is_still_shown(missing: str) -> None:
+    report: dict[str, Any] = make_report("insufficient") | {missing: None}
+    view = view_report(report)
+    assert view is not None
+    assert view.verdict == "insufficient"
+
+
+def test_report_that_is_not_there_is_none() -> None:
+    assert view_report(None) is None
+
+
+def test_metric_without_numbers_shows_dashes_and_its_reason() -> None:
+    report = make_report("insufficient")
+    report["metrics"][4] |= {"value": None, "low": None, "high": None, "beside": None, "reason": "Too few."}
+    view = view_report(report)
+    assert view is not None
+    row = view.metrics[4]
+    assert (row.value, row.interval, row.beside, row.reason) == ("–", "–", "", "Too few.")
