@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from registry.accounts.models import ApiToken, User
 from registry.core.errors import InvalidError, NotFoundError
+from registry.core.naming import row_id
 
 # A fixed prefix and a checksum let secret scanners find leaked tokens without asking this service.
 PREFIX = "brg_"
@@ -69,7 +70,7 @@ def token_revoke(*, user: User, token_id: str) -> None:
     Raises:
         NotFoundError: the user has no such token.
     """
-    token = ApiToken.objects.filter(user=user, pk=token_id).first()
+    token = ApiToken.objects.filter(user=user, pk=row_id(token_id)).first()
     if token is None:
         raise NotFoundError("you have no such token", code="token.not_found")
     if token.revoked_at is None:

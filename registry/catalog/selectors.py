@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
-from registry.core.naming import parse_reference, version_key
+from registry.core.naming import parse_reference, row_id, version_key
 from registry.core.visibility import visible_to
 from registry.storage.services import blob_read
 
@@ -126,7 +126,7 @@ def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
         NotFoundError: unknown, or not the viewer's to see.
     """
     row = (
-        VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), pk=version_id)
+        VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id))
         .select_related("vector__owner", "base_model", "dataset_version__dataset__owner", "artifact")
         .first()
     )

@@ -12,7 +12,7 @@ from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.publishing import publish_problems
 from registry.catalog.states import RELEASED, TRANSITIONS, License, VersionState
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
-from registry.core.naming import check_slug, check_version, version_key
+from registry.core.naming import check_slug, check_version, row_id, version_key
 from registry.core.state import transition
 from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
@@ -262,7 +262,7 @@ def check_publish_request(*, version: str, license: str, visibility: str) -> Non
 
 def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersion:
     rows = VectorVersion.objects.filter(vector__owner=owner, vector__name=name)
-    rows = rows.filter(pk=draft_id) if draft_id else rows.filter(state=VersionState.EXTRACTED)
+    rows = rows.filter(pk=row_id(draft_id)) if draft_id else rows.filter(state=VersionState.EXTRACTED)
     row = rows.select_related("vector__owner", "artifact").order_by("-created_at").first()
     if row is None:
         raise NotFoundError(

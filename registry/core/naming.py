@@ -1,6 +1,7 @@
 """Names that people type: slugs, semantic versions, references. One regex each, used everywhere."""
 
 import re
+import uuid
 from dataclasses import dataclass
 
 from registry.core.errors import InvalidError
@@ -44,6 +45,14 @@ RESERVED_OWNERS = frozenset(
         "www",
     ]
 )
+
+
+def row_id(text: str) -> uuid.UUID | None:
+    """The id that a text spells, or None, which no row has: whoever looks it up finds nothing."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def check_slug(value: str, *, what: str) -> str:

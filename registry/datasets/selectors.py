@@ -7,6 +7,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from registry.accounts.models import User
 from registry.core.errors import NotFoundError
+from registry.core.naming import row_id
 from registry.core.visibility import visible_to
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.storage.services import blob_read
@@ -62,7 +63,7 @@ def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
     Raises:
         NotFoundError: unknown, another user's, or expired.
     """
-    row = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=upload_id).first()
+    row = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=row_id(upload_id)).first()
     if row is None or row.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
     return row

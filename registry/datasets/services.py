@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from registry.accounts.models import User
 from registry.core.errors import InvalidError, NotFoundError
-from registry.core.naming import check_slug
+from registry.core.naming import check_slug, row_id
 from registry.core.visibility import Visibility
 from registry.datasets.models import UPLOAD_LIFETIME, Dataset, DatasetUpload, DatasetVersion
 from registry.storage.models import Blob
@@ -133,7 +133,7 @@ def upload_commit(
     """
     check_slug(name, what="name")
     _check_visibility(visibility)
-    upload = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=upload_id).first()
+    upload = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=row_id(upload_id)).first()
     if upload is None or upload.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
     version, _ = _version_add(
@@ -150,7 +150,7 @@ def upload_commit(
 
 def upload_discard(*, owner: User, upload_id: str) -> None:
     """Forget a staged upload; discarding twice is no error."""
-    DatasetUpload.objects.filter(owner=owner, pk=upload_id).delete()
+    DatasetUpload.objects.filter(owner=owner, pk=row_id(upload_id)).delete()
 
 
 def dataset_make_public(*, owner: User, name: str) -> Dataset:

@@ -15,13 +15,15 @@ class S3BlobStore:
     """A `BlobStore` in a bucket. Works on any server that honours conditional writes."""
 
     def __init__(self, config: S3Config) -> None:
+        self.config = config
         self.bucket = config.bucket
         # Newer boto3 adds CRC32 to every request, which several S3-compatible servers refuse.
         settings = Config(
             signature_version="s3v4",
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
-            retries={"mode": "standard", "max_attempts": 6},
+            # Few: a web request waits for them, and a run is tried again as a whole.
+            retries={"mode": "standard", "max_attempts": 3},
             connect_timeout=5,
             read_timeout=30,
         )
@@ -58,7 +60,7 @@ class S3BlobStore:
             answer = self.client.get_object(Bucket=self.bucket, Key=blob_key(sha256))
             data: bytes = answer["Body"].read()
         except ClientError as error:
-            if _status(error) == 404:
+            if _is_missing(error):
                 raise BlobMissingError(f"blob {sha256} is not in the store") from error
             raise _store_error("get", error) from error
         except BotoCoreError as error:
@@ -69,7 +71,7 @@ class S3BlobStore:
         try:
             self.client.head_object(Bucket=self.bucket, Key=blob_key(sha256))
         except ClientError as error:
-            if _status(error) == 404:
+            if _is_missing(error):
                 return False
             raise _store_error("head", error) from error
         except BotoCoreError as error:
@@ -79,6 +81,11 @@ class S3BlobStore:
 
 def _status(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_missing(error: ClientError) -> bool:
+    """No such key. A HEAD has no body, so there the status is all that is known."""
+    return _status(error) == 404 and error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404")
 
 
 def _store_error(verb: str, error: Exception) -> BlobStoreError:

@@ -1,0 +1,96 @@
+"""Tokens: shown once, kept as a digest, checked without a query when they cannot be right."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from registry.accounts.models import ApiToken
+from registry.accounts.services import token_authenticate, token_create, token_revoke
+from registry.core.errors import InvalidError, NotFoundError
+from tests.factories import make_token
+
+pytestmark = pytest.mark.django_db
+
+
+def test_create_gives_a_text_that_is_kept_nowhere(owner: Any) -> None:
+    token, text = token_create(user=owner, name=" laptop ", scopes=["write", "read", "read"])
+    assert text.startswith("brg_")
+    assert len(text) == 42
+    assert (token.name, token.scopes, token.prefix) == ("laptop", ["read", "write"], text[:9])
+    assert text not in str(vars(token))
+    assert str(token) == f"{text[:9]}… (laptop)"
+
+
+def test_texts_differ(owner: Any) -> None:
+    assert len({make_token(owner) for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"name": " "}, "token.name_invalid"),
+        ({"name": "x" * 81}, "token.name_invalid"),
+        ({"scopes": []}, "token.scope_invalid"),
+        ({"scopes": ["admin"]}, "token.scope_invalid"),
+        ({"expires_at": timezone.now()}, "token.expiry_invalid"),
+    ],
+)
+def test_create_with_bad_field_is_refused(owner: Any, change: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidError) as error:
+        token_create(**{"user": owner, "name": "laptop", "scopes": ["read"], **change})
+    assert error.value.code == code
+
+
+def test_authenticate_finds_the_token_and_notes_its_use(owner: Any) -> None:
+    found = token_authenticate(text=make_token(owner))
+    assert found is not None
+    assert found.user == owner
+    assert ApiToken.objects.get().last_used_at is not None
+
+
+def test_authenticate_writes_once_a_minute(owner: Any, django_assert_num_queries: Any) -> None:
+    text = make_token(owner)
+    with django_assert_num_queries(2):
+        token_authenticate(text=text)
+    with django_assert_num_queries(1):
+        token_authenticate(text=text)
+
+
+@pytest.mark.parametrize("text", ["", "brg_", "brg_" + "a" * 38, "ghp_" + "a" * 38, "brg_\0", "é" * 42])
+def test_authenticate_with_wrong_checksum_asks_no_database(text: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert token_authenticate(text=text) is None
+
+
+def test_authenticate_with_one_changed_letter_is_refused(owner: Any) -> None:
+    text = make_token(owner)
+    for place in range(len(text)):
+        assert token_authenticate(text=text[:place] + "~" + text[place + 1 :]) is None
+
+
+def test_expired_token_is_refused(owner: Any) -> None:
+    text = make_token(owner)
+    ApiToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert token_authenticate(text=text) is None
+
+
+def test_revoked_token_is_refused_and_revoking_twice_is_no_error(owner: Any) -> None:
+    token, text = token_create(user=owner, name="laptop", scopes=["read"])
+    for _ in range(2):
+        token_revoke(user=owner, token_id=str(token.pk))
+    assert token_authenticate(text=text) is None
+
+
+def test_revoke_of_another_users_token_is_not_found(owner: Any, other: Any) -> None:
+    token, text = token_create(user=owner, name="laptop", scopes=["read"])
+    with pytest.raises(NotFoundError):
+        token_revoke(user=other, token_id=str(token.pk))
+    assert token_authenticate(text=text) is not None
+
+
+@pytest.mark.parametrize("token_id", ["x", "", "\0", "00000000-0000-0000-0000-000000000000"])
+def test_revoke_of_nothing_is_not_found(owner: Any, token_id: str) -> None:
+    with pytest.raises(NotFoundError):
+        token_revoke(user=owner, token_id=token_id)
