@@ -12,7 +12,7 @@ CELLS = 33
 
 def dose_response_table(curve: Json, trait: Json | None = None) -> Table:
     """Score by strength, with the random vectors of equal norm beside it."""
-    low, high = _range(curve)
+    low, high = _range(curve, bounded=bool((trait or {}).get("positive_pole")))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("strength", f"mean {curve['score']}", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -87,19 +87,19 @@ def _control_row(point: Json, low: float, high: float) -> Sequence[str]:
     )
 
 
-def _range(curve: Json) -> tuple[float, float]:
-    """-1 to 1 where scores keep to it, else what is there."""
+def _range(curve: Json, *, bounded: bool) -> tuple[float, float]:
+    """-1 to 1 for scores between two poles, else what is there."""
     points = [*curve["points"], *(curve.get("control") or {}).get("points", [])]
     values = [float(p[k]) for p in points for k in ("mean", "low", "high", "median") if p.get(k) is not None]
     lowest, highest = min(values, default=0.0), max(values, default=0.0)
-    if lowest >= -1.0 and highest <= 1.0:
+    if bounded and lowest >= -1.0 and highest <= 1.0:
         return -1.0, 1.0
     return lowest, max(highest, lowest + 1e-9)
 
 
 def _axis(low: float, high: float, trait: Json | None) -> Text:
     """The two ends of the line, with the poles' names where they are known and short."""
-    left, right = f"{low:g}", f"{high:g}"
+    left, right = f"{low:.3g}", f"{high:.3g}"
     poles = (trait or {}).get("negative_pole"), (trait or {}).get("positive_pole")
     if all(poles) and len(f"{left} {poles[0]}  {poles[1]} {right}") <= CELLS:
         left, right = f"{left} {poles[0]}", f"{poles[1]} {right}"
