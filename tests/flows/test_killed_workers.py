@@ -10,7 +10,6 @@ from collections.abc import Callable
 import pytest
 from django.db import transaction
 from django.db.models import Max, Min
-from tests.factories import make_demo_dataset, make_user
 
 from registry.accounts.models import User
 from registry.catalog.models import BaseModelRevision, VectorVersion
@@ -20,6 +19,7 @@ from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start
 from registry.runs.states import TERMINAL, RunState
 from registry.storage.services import blob_read
+from tests.factories import make_demo_dataset, make_user
 from tests.flows.conftest import Processes
 
 ROUNDS, BATCH = 4, 5

@@ -1,11 +1,12 @@
 """The main job through the public interfaces: pages, command line and REST of a running service."""
 
+import contextlib
 import json
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors import safe_open
 
 from registry.embedded.demo import element_text, submit
 from registry.embedded.stack import Stack
+from steering_core.demo import demo_scorer, neutral_prompts
 from steering_core.demo.examples import example_bytes
 from steering_core.demo.paths import weights_path
 
@@ -63,12 +65,15 @@ class Account:
 
 
 @pytest.fixture(scope="session")
-def sign_up(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Account]:
+def sign_up(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Account]]:
     """Makes an account and a token on the web pages, as a person does."""
+    open_browsers = contextlib.ExitStack()
 
     def make() -> Account:
         name, password = f"user-{secrets.token_hex(3)}", secrets.token_urlsafe(12)
-        browser = httpx.Client(base_url=live_stack.url, follow_redirects=True, timeout=30, trust_env=False)
+        browser = open_browsers.enter_context(
+            httpx.Client(base_url=live_stack.url, follow_redirects=True, timeout=30, trust_env=False)
+        )
         fields = {
             "username": name,
             "email": f"{name}@example.org",
@@ -80,7 +85,8 @@ def sign_up(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Call
         token = element_text(page, "new-token")
         return Account(name, token, browser, tmp_path_factory.mktemp(name), live_stack.url)
 
-    return make
+    with open_browsers:
+        yield make
 
 
 @pytest.fixture(scope="session")
@@ -141,14 +147,21 @@ def test_a_pulled_vector_with_a_flipped_byte_in_the_cache_is_fetched_anew_and_al
 def test_a_published_vector_changes_what_the_model_says(
     publisher: Account, published: dict[str, Any]
 ) -> None:
+    prompts = neutral_prompts(6, seed=3)
+
     answer = publisher.bearing(
         *("try", f"{publisher.name}/formality@1.0.0", "--model", str(weights_path())),
-        *("--prompt", "how do i reset the old router ?", "--strength", "0.3", "--strength", "-0.3"),
+        *("--strength", "0.3", "--strength", "-0.3"),
+        *(word for prompt in prompts for word in ("--prompt", prompt)),
     )
 
-    text = json.dumps(answer)
-    assert "0.3" in text
-    assert len(set(_texts(answer))) >= 3
+    score = demo_scorer("formality").score
+    up, down = (
+        [score(s["prompt"], s["after"]) for s in answer["samples"] if s["strength"] == strength]
+        for strength in (0.3, -0.3)
+    )
+    assert len(up) == len(down) == 6
+    assert np.mean(up) - np.mean(down) > 0.5
 
 
 def test_a_private_dataset_and_draft_are_not_there_for_anybody_else(
@@ -233,16 +246,6 @@ def two_text_files(folder: Path) -> list[Path]:
 
 
 FOREIGN: dict[str, Callable[[Path], list[Path]]] = {"caa": caa_file, "two_files": two_text_files}
-
-
-def _texts(value: Any) -> list[str]:
-    """Every string under a key that names a text, anywhere in an answer."""
-    if isinstance(value, dict):
-        own = [
-            v for k, v in value.items() if isinstance(v, str) and k in {"text", "without", "with", "plain"}
-        ]
-        return own + [text for v in value.values() for text in _texts(v)]
-    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
 
 
 def _run_id(answer: dict[str, Any]) -> str:
