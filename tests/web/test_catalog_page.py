@@ -43,7 +43,9 @@ def test_catalog_filter_by_verdict_and_model_keeps_the_others(client: Client, ac
     assert "acme/formality" not in words(client.get("/?verdict=pass").content)
 
 
-@pytest.mark.parametrize("query", ["q=%00", "q=%27%22%3C", "verdict=nonsense", "owner=../x", "q=" + "a" * 5000])
+@pytest.mark.parametrize(
+    "query", ["q=%00", "q=%27%22%3C", "verdict=nonsense", "owner=../x", "q=" + "a" * 5000]
+)
 def test_catalog_hostile_query_is_an_ordinary_page(client: Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
 

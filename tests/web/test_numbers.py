@@ -29,4 +29,7 @@ def test_percent_and_span_show_a_dash_for_nothing() -> None:
 
 
 def test_minus_before_a_number_is_a_true_one_and_hyphens_stay() -> None:
-    assert minus("works from -0.3 to 0.45, log-prob, 2026-11-22") == "works from −0.3 to 0.45, log-prob, 2026-11-22"
+    assert (
+        minus("works from -0.3 to 0.45, log-prob, 2026-11-22")
+        == "works from −0.3 to 0.45, log-prob, 2026-11-22"
+    )

@@ -44,7 +44,9 @@ def test_report_with_a_narrow_window_suggests_its_upper_end() -> None:
     assert default_strength(read_curve(report)) == 0.1
 
 
-@pytest.mark.parametrize("missing", ["dose_response", "samples", "selection", "scale", "trait", "seeds", "software"])
+@pytest.mark.parametrize(
+    "missing", ["dose_response", "samples", "selection", "scale", "trait", "seeds", "software"]
+)
 def test_report_without_a_part_is_still_shown(missing: str) -> None:
     report: dict[str, Any] = make_report("insufficient") | {missing: None}
     view = view_report(report)

@@ -16,7 +16,7 @@ from registry.core.errors import ConflictError
 from registry.runs.models import Run
 from registry.runs.selectors import event_list, run_get, run_list
 from registry.runs.services import run_cancel
-from registry.runs.states import TERMINAL
+from registry.runs.states import TERMINAL, ErrorClass
 from registry.web.http import as_text, user_of
 from registry.web.paging import paginate
 
@@ -102,6 +102,8 @@ def _context(run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "events": events,
+        # The text of a platform error is for the log of the service, not for its users.
+        "hidden_message": run.error_message[:500] if run.error_class == ErrorClass.PLATFORM else None,
         "is_over": is_over,
         "state_word": STATE_WORDS[run.state],
         "status_line": STATE_WORDS[run.state] + (f": {stage}" if stage and run.state == "running" else ""),

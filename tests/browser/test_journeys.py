@@ -1,0 +1,157 @@
+"""What a person does: sign up, upload, commit, extract, make a token, search, publish."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import make_base_model, make_pairs_file, make_vector_version
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "tone pairs.jsonl"
+    path.write_bytes(make_pairs_file())
+    return path
+
+
+def drop(page: Page, selector: str, name: str, text: str) -> None:
+    """Drag a file from outside onto an element."""
+    transfer = page.evaluate_handle(
+        "([name, text]) => { const t = new DataTransfer(); t.items.add(new File([text], name)); return t; }",
+        [name, text],
+    )
+    page.dispatch_event(selector, "dragover", {"dataTransfer": transfer})
+    page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
+
+
+def test_sign_up_leads_to_the_catalog(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Make an account").click()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Email").fill("ada@example.org")
+    page.get_by_label("Password", exact=True).fill("a-good-pass-1")
+    page.get_by_label("Password (again)").fill("a-good-pass-1")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.locator(".menu summary")).to_contain_text("ada")
+
+
+def test_dropped_file_is_previewed_and_committed(signed_in: Page) -> None:
+    signed_in.goto("/datasets/new")
+    drop(signed_in, ".drop:not(.second)", "tone pairs.jsonl", make_pairs_file().decode())
+    expect(signed_in.locator(".drop.chosen")).to_contain_text("tone pairs.jsonl")
+    signed_in.get_by_role("button", name="Check the file").click()
+    expect(signed_in.get_by_role("heading", level=1)).to_have_text("Are these the pairs you mean?")
+    expect(signed_in.get_by_text("JSONL, one pair per line")).to_be_visible()
+    signed_in.get_by_role("button", name="Commit").click()
+    expect(signed_in).to_have_url("/datasets/acme/tone-pairs/versions/1")
+
+
+def test_two_files_form_asks_for_both(signed_in: Page, tmp_path: Path) -> None:
+    for name in ("short", "long"):
+        (tmp_path / f"{name}.txt").write_text("\n".join(f"{name} text number {i}" for i in range(12)))
+    signed_in.goto("/datasets/new")
+    expect(signed_in.get_by_label("Negative texts")).to_be_hidden()
+    signed_in.get_by_text("Two text files", exact=True).click()
+    signed_in.locator("#id_file").set_input_files(tmp_path / "short.txt")
+    signed_in.locator("#id_negative_file").set_input_files(tmp_path / "long.txt")
+    signed_in.get_by_role("button", name="Check the file").click()
+    expect(signed_in.get_by_text("two text files, line by line")).to_be_visible()
+
+
+def test_refused_file_keeps_the_name_and_says_why(signed_in: Page, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"positive": "a"}\n')
+    signed_in.goto("/datasets/new")
+    signed_in.get_by_label("Dataset name").fill("tone")
+    signed_in.locator("#id_file").set_input_files(tmp_path / "bad.jsonl")
+    signed_in.get_by_role("button", name="Check the file").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("Row 1")
+    expect(signed_in.get_by_label("Dataset name")).to_have_value("tone")
+
+
+def test_upload_by_keyboard_alone(signed_in: Page, pairs: Path) -> None:
+    signed_in.goto("/datasets/new")
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.locator(".skip")).to_be_focused()
+    signed_in.keyboard.press("Enter")
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.get_by_label("Dataset name")).to_be_focused()
+    signed_in.keyboard.type("by-keyboard")
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.locator("#one-file")).to_be_focused()
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.locator("#id_file")).to_be_focused()
+    with signed_in.expect_file_chooser() as chooser:
+        signed_in.keyboard.press("Enter")
+    chooser.value.set_files(pairs)
+    signed_in.keyboard.press("Tab")
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.get_by_label("Name")).to_have_value("by-keyboard")
+    signed_in.get_by_label("Name").focus()
+    signed_in.keyboard.press("Enter")
+    expect(signed_in).to_have_url("/datasets/acme/by-keyboard/versions/1")
+
+
+def test_token_is_shown_with_a_copy_button_and_revoked(signed_in: Page) -> None:
+    signed_in.goto("/settings/tokens/")
+    signed_in.get_by_label("Name").fill("laptop")
+    signed_in.get_by_text("Read and write").click()
+    signed_in.get_by_role("button", name="Create the token").click()
+    assert signed_in.locator("#new-token").inner_text().startswith("brg_")
+    expect(signed_in.get_by_role("button", name="Copy")).to_be_visible()
+    signed_in.get_by_role("button", name="Revoke laptop").click()
+    expect(signed_in.get_by_text("None yet.")).to_be_visible()
+
+
+def test_catalog_search_and_fader(page: Page, acme: Any) -> None:
+    make_vector_version(owner=acme)
+    page.goto("/")
+    page.get_by_label("Search vectors").fill("formal")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Formality").click()
+    expect(page.get_by_text("kindly reset it .")).to_be_visible()
+    page.get_by_label("+0.30").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("hey buddy . just reset it !")).to_be_visible()
+    expect(page.get_by_text("kindly reset it .")).to_be_hidden()
+    page.get_by_text("curl", exact=True).click()
+    expect(page.get_by_text("sha256sum -c")).to_be_visible()
+
+
+def test_publish_from_the_draft(signed_in: Page, acme: Any) -> None:
+    make_vector_version(owner=acme, state="extracted")
+    signed_in.goto("/acme/formality")
+    signed_in.get_by_role("button", name="Publish").click()
+    expect(signed_in).to_have_url("/acme/formality/versions/1.0.0")
+    expect(signed_in.get_by_role("status")).to_contain_text("acme/formality@1.0.0 is published")
+
+
+def test_run_page_follows_the_run_to_its_end(signed_in: Page, acme: Any) -> None:
+    from registry.runs.claims import ArtifactResult
+    from registry.runs.leases import run_claim, run_complete, run_progress
+    from tests.factories import make_artifact, make_dataset_version, make_report
+
+    make_base_model()
+    make_dataset_version(owner=acme)
+    signed_in.goto("/datasets/acme/tone-pairs")
+    signed_in.get_by_role("button", name="Start the run").click()
+    expect(signed_in.get_by_role("heading", name="Waiting for a worker")).to_be_visible()
+    claim = run_claim(run_id=signed_in.url.rsplit("/", 1)[1])
+    assert claim is not None
+    run_progress(
+        run_id=claim.run_id,
+        lease_token=claim.lease_token,
+        stage="activations",
+        progress=0.4,
+        message="reading",
+    )
+    expect(signed_in.get_by_role("heading", name="Working: activations")).to_be_visible()
+    expect(signed_in.locator("#run-status")).to_have_text("Working: activations")
+    result = ArtifactResult(artifact=make_artifact(), report=make_report())
+    run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
+    signed_in.get_by_role("link", name="See the report and publish").click()
+    expect(signed_in.get_by_role("heading", name="Before and after")).to_be_visible()

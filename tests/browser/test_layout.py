@@ -1,0 +1,95 @@
+"""Every page at two widths and in both colour schemes: nothing overflows, and axe finds nothing."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import is_complaint
+from tests.factories import make_dataset_version, make_run, make_vector_version
+
+WIDTHS = [360, 1280]
+SCHEMES = ["light", "dark"]
+
+
+@pytest.fixture
+def addresses(acme: Any) -> list[str]:
+    """A page of each kind, with rows behind it."""
+    published = make_vector_version(owner=acme)
+    make_dataset_version(owner=acme, name="a-name-that-is-as-long-as-a-name-may-be-and-longer-than-a-phone")
+    draft = make_vector_version(owner=acme, name="draft", state="extracted", seed=1)
+    waiting = make_run(owner=acme, vector="waiting")
+    return [
+        "/",
+        "/?mine=1",
+        "/?q=nothing",
+        "/acme/formality",
+        f"/acme/draft/drafts/{draft.pk}",
+        "/datasets/",
+        "/datasets/new",
+        "/datasets/acme/tone-pairs",
+        "/runs/",
+        f"/runs/{waiting.pk}",
+        f"/runs/{published.run.pk}",
+        "/settings/tokens/",
+        "/docs/api",
+        "/accounts/password/change/",
+        "/no/such/page",
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_page_never_scrolls_sideways(signed_in: Page, addresses: list[str], width: int) -> None:
+    signed_in.set_viewport_size({"width": width, "height": 780})
+    for address in addresses:
+        signed_in.goto(address)
+        too_wide = signed_in.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert too_wide <= 0, address
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_page_has_no_accessibility_fault(
+    signed_in: Page, addresses: list[str], scheme: Any, axe_source: str
+) -> None:
+    signed_in.emulate_media(color_scheme=scheme)
+    for address in addresses:
+        signed_in.goto(address)
+        signed_in.evaluate(axe_source)
+        found = signed_in.evaluate("() => axe.run({resultTypes: ['violations']})")
+        faults = [
+            (fault["id"], [node["target"] for node in fault["nodes"]][:3]) for fault in found["violations"]
+        ]
+        assert faults == [], address
+
+
+def test_phone_menu_opens_without_a_script(
+    browser: Browser, live_server: Any, transactional_db: None
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 780}, java_script_enabled=False, base_url=live_server.url
+    )
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_text("Menu", exact=True).click()
+    page.locator(".menu").get_by_role("link", name="Datasets").click()
+    assert page.url.endswith("/datasets/")
+    context.close()
+
+
+def test_page_does_not_move_while_it_loads(page: Page, acme: Any) -> None:
+    make_vector_version(owner=acme)
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(e => window.moved += e.value))"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    for address in ("/", "/acme/formality"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("() => window.moved") < 0.02, address
+
+
+def test_complaints_are_errors_and_warnings_of_the_page_itself() -> None:
+    assert is_complaint("Refused to apply inline style", "error")
+    assert not is_complaint("Failed to load resource: 404", "error")

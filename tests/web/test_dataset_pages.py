@@ -1,0 +1,92 @@
+"""Datasets: the list, one version, its file, and starting an extraction."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from registry.accounts.models import User
+from registry.runs.models import Run
+from tests.factories import make_base_model, make_dataset_version, make_pairs_file
+from tests.web.pages import words
+
+pytestmark = pytest.mark.django_db
+PAGE = "/datasets/acme/tone-pairs"
+
+
+def test_dataset_list_shows_public_and_own_ones(client: Client, signed_in: Client, acme: User) -> None:
+    make_dataset_version(owner=acme, visibility="public")
+    make_dataset_version(owner=acme, name="secret")
+    assert "acme/secret" not in words(client.get("/datasets/").content)
+    page = words(signed_in.get("/datasets/").content)
+    assert "acme/secret" in page
+    assert "acme/tone-pairs" in page
+
+
+def test_dataset_page_shows_report_splits_pairs_and_digest(client: Client, acme: User) -> None:
+    version = make_dataset_version(owner=acme, visibility="public")
+    page = words(client.get(PAGE).content)
+    for text in ("Usable pairs", "Train", "Select", "Test", "Certainly. Answer 0.", version.digest, "JSONL"):
+        assert text in page
+
+
+def test_dataset_private_is_404_for_others(stranger: Client, acme: User) -> None:
+    make_dataset_version(owner=acme)
+    for path in ("", "/versions/1", "/versions/1/download"):
+        assert stranger.get(PAGE + path).status_code == 404
+    assert stranger.post(f"{PAGE}/versions/1/extract").status_code == 404
+    assert stranger.post(f"{PAGE}/publish").status_code == 404
+
+
+def test_dataset_download_is_the_canonical_file(client: Client, acme: User) -> None:
+    make_dataset_version(owner=acme, visibility="public")
+    response = client.get(f"{PAGE}/versions/1/download")
+    assert response.content == make_pairs_file()
+    assert response["Content-Disposition"] == 'attachment; filename="acme-tone-pairs-1.jsonl"'
+
+
+def test_dataset_made_public_is_seen_by_everybody(signed_in: Client, client: Client, acme: User) -> None:
+    make_dataset_version(owner=acme)
+    assert signed_in.post(f"{PAGE}/publish")["Location"] == PAGE
+    assert client.get(PAGE).status_code == 200
+
+
+def test_extract_form_starts_one_run_however_often_it_is_sent(signed_in: Client, acme: User) -> None:
+    make_dataset_version(owner=acme)
+    sent = {
+        "base_model": make_base_model().model_hash,
+        "vector": "tone",
+        "effort": "quick",
+        "idempotency_key": "k1",
+    }
+    first, second = (signed_in.post(f"{PAGE}/versions/1/extract", sent)["Location"] for _ in range(2))
+    assert first == second == f"/runs/{Run.objects.get().pk}"
+
+
+def test_extract_form_refusal_keeps_what_was_typed(signed_in: Client, acme: User) -> None:
+    make_dataset_version(owner=acme)
+    sent = {
+        "base_model": make_base_model().model_hash,
+        "vector": "Not A Slug",
+        "effort": "quick",
+        "idempotency_key": "k1",
+    }
+    response = signed_in.post(f"{PAGE}/versions/1/extract", sent)
+    assert response.status_code == 422
+    assert "is not a valid name" in words(response.content)
+    assert 'value="Not A Slug"' in response.content.decode()
+    assert 'value="k1"' not in response.content.decode()
+
+
+def test_dataset_page_without_base_models_says_so(signed_in: Client, acme: User) -> None:
+    make_dataset_version(owner=acme)
+    assert "No base model is registered" in words(signed_in.get(PAGE).content)
+
+
+def test_dataset_list_costs_the_same_for_one_or_three(
+    client: Client, acme: User, django_assert_num_queries: Any
+) -> None:
+    for number in range(3):
+        make_dataset_version(owner=acme, name=f"pairs-{number}", visibility="public")
+        with django_assert_num_queries(1):
+            client.get("/datasets/")

@@ -1,0 +1,167 @@
+"""The vector page: for everybody, for its owner, in every state of a version."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from registry.accounts.models import User
+from registry.catalog.models import VectorVersion
+from registry.catalog.services import version_yank
+from tests.factories import make_vector_version
+from tests.web.pages import words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def published(acme: User) -> VectorVersion:
+    return make_vector_version(owner=acme)
+
+
+def test_vector_page_says_what_it_is_how_to_use_it_and_how_it_was_measured(
+    client: Client, published: VectorVersion
+) -> None:
+    page = words(client.get("/acme/formality").content)
+    for text in (
+        "Turns replies from casual to formal; works from −0.3 to 0.45.",
+        "from steering_core.client import pull",
+        "pull(&quot;acme/formality@1.0.0&quot;)".replace("&quot;", '"'),
+        "bearing pull acme/formality@1.0.0",
+        "sha256sum -c",
+        "Does the direction exist?",
+        "19 random vectors",
+        published.digest,
+        published.spec_digest,
+        "CC-BY-4.0",
+    ):
+        assert text in page
+
+
+def test_vector_page_has_a_fader_of_the_stored_replies(client: Client, published: VectorVersion) -> None:
+    page = client.get("/acme/formality").content.decode()
+    assert page.count('name="fader-0"') == 3
+    assert "kindly reset it ." in words(page)
+
+
+@pytest.mark.parametrize("reference", ["1.0.0", "latest", "digest"])
+def test_vector_page_resolves_every_reference(
+    client: Client, published: VectorVersion, reference: str
+) -> None:
+    named = published.digest if reference == "digest" else reference
+    assert client.get(f"/acme/formality/versions/{named}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/acme/none", "/nobody/formality", "/acme/formality/versions/9.9.9"])
+def test_vector_page_unknown_is_a_404_page(client: Client, published: VectorVersion, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "Nothing here" in words(response.content)
+
+
+def test_private_vector_of_another_is_404_everywhere(stranger: Client, acme: User) -> None:
+    version = make_vector_version(owner=acme, visibility="private")
+    for path in (
+        "",
+        "/versions/1.0.0",
+        "/versions/1.0.0/download",
+        f"/drafts/{version.pk}",
+        f"/drafts/{version.pk}/download",
+    ):
+        assert stranger.get(f"/acme/formality{path}").status_code == 404
+    for path in ("publish", "yank", "unyank", "edit"):
+        assert (
+            stranger.post(f"/acme/formality/{path}", {"version": "1.0.0", "reason": "x"}).status_code == 404
+        )
+
+
+@pytest.mark.parametrize("state", ["draft", "extracted"])
+def test_draft_is_shown_to_its_owner_only(
+    signed_in: Client, stranger: Client, acme: User, state: str
+) -> None:
+    version = make_vector_version(owner=acme, state=state)
+    assert signed_in.get(f"/acme/formality/drafts/{version.pk}").status_code == 200
+    assert signed_in.get("/acme/formality").status_code == 200
+    assert stranger.get(f"/acme/formality/drafts/{version.pk}").status_code == 404
+
+
+def test_publish_form_suggests_and_publishes(signed_in: Client, acme: User, client: Client) -> None:
+    version = make_vector_version(owner=acme, state="extracted")
+    form = signed_in.get("/acme/formality").context["publish_form"]
+    assert form.initial == {"draft_id": version.pk, "version": "1.0.0", "visibility": "public"}
+    sent = {"draft_id": version.pk, "version": "1.0.0", "license": "CC0-1.0", "visibility": "public"}
+    response = signed_in.post("/acme/formality/publish", sent)
+    assert response["Location"] == "/acme/formality/versions/1.0.0"
+    assert client.get("/acme/formality").status_code == 200
+
+
+def test_publish_taken_version_is_refused_on_the_page(signed_in: Client, acme: User) -> None:
+    make_vector_version(owner=acme)
+    draft = make_vector_version(owner=acme, state="extracted", seed=1)
+    sent = {"draft_id": draft.pk, "version": "1.0.0", "license": "MIT", "visibility": "public"}
+    response = signed_in.post("/acme/formality/publish", sent)
+    assert response.status_code == 422
+    assert "versions are never reused" in words(response.content)
+    assert 'value="1.0.0"' in response.content.decode()
+
+
+def test_yank_shows_the_reason_and_can_be_taken_back(
+    signed_in: Client, client: Client, published: VectorVersion
+) -> None:
+    signed_in.post("/acme/formality/yank", {"version": "1.0.0", "reason": "The pairs were wrong."})
+    page = words(client.get("/acme/formality/versions/1.0.0").content)
+    assert "The pairs were wrong." in page
+    assert "This version was yanked" in page
+    signed_in.post("/acme/formality/unyank", {"version": "1.0.0"})
+    assert "This version was yanked" not in words(client.get("/acme/formality").content)
+
+
+def test_yank_without_reason_is_refused_on_the_page(signed_in: Client, published: VectorVersion) -> None:
+    response = signed_in.post("/acme/formality/yank", {"version": "1.0.0", "reason": " "})
+    assert response.status_code == 422
+    assert "This field is required" in words(response.content)
+
+
+def test_edit_changes_the_words_and_their_escaping_holds(signed_in: Client, published: VectorVersion) -> None:
+    sent = {"title": "Formal <i>", "description": "One\n<script>2", "visibility": "public"}
+    assert signed_in.post("/acme/formality/edit", sent).status_code == 302
+    page = signed_in.get("/acme/formality").content.decode()
+    assert "Formal &lt;i&gt;" in page
+    assert "One<br>&lt;script&gt;2" in page
+
+
+def test_download_gives_the_file_by_its_digest(client: Client, published: VectorVersion) -> None:
+    response = client.get("/acme/formality/versions/1.0.0/download")
+    assert response["ETag"] == f'"{published.digest}"'
+    assert "acme-formality-1.0.0.safetensors" in response["Content-Disposition"]
+    assert b"bearing" in response.content
+
+
+def test_private_download_is_never_cached(signed_in: Client, acme: User) -> None:
+    make_vector_version(owner=acme, visibility="private")
+    response = signed_in.get("/acme/formality/versions/1.0.0/download")
+    assert response["Cache-Control"] == "private, no-store"
+
+
+def test_vector_page_costs_the_same_for_one_version_or_three(
+    client: Client, acme: User, published: VectorVersion, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(3):
+        client.get("/acme/formality")
+    for seed in (1, 2):
+        make_vector_version(owner=acme, version=f"1.{seed}.0", seed=seed)
+    with django_assert_num_queries(3):
+        client.get("/acme/formality")
+
+
+@pytest.mark.parametrize("verdict", ["pass", "warn", "insufficient", "fail"])
+def test_vector_page_shows_every_verdict(client: Client, acme: User, verdict: str) -> None:
+    make_vector_version(owner=acme, verdict=verdict)
+    response = client.get("/acme/formality")
+    assert response.status_code == 200
+    assert verdict in words(response.content)
+
+
+def test_yanked_only_version_is_still_found_by_its_address(client: Client, published: VectorVersion) -> None:
+    version_yank(owner=published.vector.owner, name="formality", version="1.0.0", reason="wrong")
+    assert client.get("/acme/formality").status_code == 200
