@@ -2,91 +2,28 @@
 
 import contextlib
 import json
-import os
-import secrets
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-from registry.embedded.demo import element_text, submit
 from registry.embedded.stack import Stack
 from steering_core.demo import demo_scorer, neutral_prompts
 from steering_core.demo.examples import example_bytes
 from steering_core.demo.paths import weights_path
+from tests.flows.account import Account, sign_up_on
 
 pytestmark = pytest.mark.timeout(300)
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Account:
-    """A signed-up user with a token, a signed-in browser and a command line of their own."""
-
-    name: str
-    token: str
-    browser: httpx.Client
-    home: Path
-    url: str
-
-    def bearing(self, *arguments: str, status: int = 0) -> dict[str, Any]:
-        """Run `bearing … --json`; its answer, after a check of the exit status."""
-        done = subprocess.run(
-            [sys.executable, "-m", "steering_core.client", *arguments, "--json"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-            env={
-                **{k: v for k, v in os.environ.items() if not k.startswith("BEARING_")},
-                "BEARING_ENDPOINT": self.url,
-                "BEARING_TOKEN": self.token,
-                "BEARING_HOME": str(self.home),
-                "OMP_NUM_THREADS": "1",
-            },
-        )
-        assert done.returncode == status, (
-            f"{arguments}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return dict(json.loads(done.stdout)) if done.stdout.strip() else {}
-
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return httpx.get(f"{self.url}/api/v1{path}", headers=headers, timeout=30, **options)
 
 
 @pytest.fixture(scope="session")
 def sign_up(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Account]]:
-    """Makes an account and a token on the web pages, as a person does."""
-    open_browsers = contextlib.ExitStack()
-
-    def make() -> Account:
-        name, password = f"user-{secrets.token_hex(3)}", secrets.token_urlsafe(12)
-        browser = open_browsers.enter_context(
-            httpx.Client(base_url=live_stack.url, follow_redirects=True, timeout=30, trust_env=False)
-        )
-        fields = {
-            "username": name,
-            "email": f"{name}@example.org",
-            "password1": password,
-            "password2": password,
-        }
-        submit(browser, "/accounts/signup/", fields)
-        page = submit(browser, "/settings/tokens/", {"name": "flow", "scope": "write"})
-        token = element_text(page, "new-token")
-        return Account(name, token, browser, tmp_path_factory.mktemp(name), live_stack.url)
-
-    with open_browsers:
-        yield make
+    """Makes accounts, each with a command line of its own."""
+    with contextlib.ExitStack() as accounts:
+        yield lambda: accounts.enter_context(sign_up_on(live_stack.url, tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="session")
