@@ -1,6 +1,8 @@
 """The `bearing` command: what goes to which stream, and with which exit code it ends."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -234,8 +236,6 @@ def test_yank_undo_goes_to_unyank(bearing: Any, server: Any) -> None:
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    import os
-
     return subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
@@ -271,3 +271,35 @@ def test_ascii_terminal_gets_replacements_instead_of_an_error(tmp_path: Path, ma
         PYTHONUTF8="0",
     )
     assert json.loads(as_json.stdout)["model"]["name"] == "größe"
+
+
+def test_login_at_a_terminal_does_not_show_the_token(
+    server: Any, token: str, clean_environment: Path
+) -> None:
+    server.on("GET /me", {"username": "acme", "scopes": []})
+    terminal, side = pty.openpty()
+    environment = {**os.environ, "BEARING_ENDPOINT": server.url, "NO_COLOR": "1", "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steering_core.client", "login"],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(side)
+    shown = _read_until(terminal, b"token: ")
+    os.write(terminal, token.encode() + b"\n")
+    shown += _read_until(terminal, b"logged in")
+    assert process.wait(timeout=30) == 0
+    os.close(terminal)
+    assert token.encode() not in shown
+    assert b"\x1b[" not in shown
+    assert stored_tokens(clean_environment) == {server.url: token}
+
+
+def _read_until(terminal: int, wanted: bytes) -> bytes:
+    shown = b""
+    while wanted not in shown:
+        shown += os.read(terminal, 4096)
+    return shown
