@@ -5,11 +5,12 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.states import RELEASED, VersionState
+from registry.catalog.states import RELEASED
 from registry.core.errors import NotFoundError
 from registry.core.naming import parse_reference, row_id, version_key
 from registry.core.visibility import visible_to
 from registry.storage.services import blob_read
+from steering_core.spec import digest_hex
 
 
 def base_model_list() -> QuerySet[BaseModelRevision]:
@@ -88,9 +89,7 @@ def vector_get(*, viewer: Any, owner: str, name: str) -> Vector:
 
 def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
     """Released versions, highest first; for the owner, drafts come before them, newest first."""
-    rows = vector.versions.select_related(
-        "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact"
-    )
+    rows = _version_rows().filter(vector=vector)
     released = sorted(
         rows.filter(state__in=RELEASED), key=lambda row: version_key(row.version or "0.0.0"), reverse=True
     )
@@ -109,14 +108,17 @@ def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest"
     """
     wanted = parse_reference(reference)
     vector = vector_get(viewer=viewer, owner=owner, name=name)
-    for row in version_list(viewer=viewer, vector=vector):
-        if wanted.version and row.version == wanted.version:
-            return row
-        if wanted.digest and row.digest == wanted.digest and row.state in RELEASED:
-            return row
-        if not wanted.version and not wanted.digest and row.state == VersionState.PUBLISHED:
-            return row
-    raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
+    rows = _version_rows().filter(vector=vector, state__in=RELEASED)
+    if wanted.version:
+        row = rows.filter(version=wanted.version).first()
+    elif wanted.digest:
+        # Equal files under two versions: one that is not yanked first ("published" sorts before "yanked").
+        row = rows.filter(artifact_id=digest_hex(wanted.digest)).order_by("state", "-published_at").first()
+    else:
+        row = rows.filter(pk=vector.latest_id).first()
+    if row is None:
+        raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
+    return row
 
 
 def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
@@ -125,25 +127,22 @@ def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
     Raises:
         NotFoundError: unknown, or not the viewer's to see.
     """
-    row = (
-        VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id))
-        .select_related("vector__owner", "base_model", "dataset_version__dataset__owner", "artifact")
-        .first()
-    )
+    row = _version_rows().filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id)).first()
     is_owner = row is not None and viewer is not None and row.vector.owner_id == viewer.pk
     if row is None or not (is_owner or row.state in RELEASED):
         raise NotFoundError("there is no such version", code="version.not_found")
     return row
 
 
-def version_by_digest(*, viewer: Any, digest_hex: str) -> VectorVersion:
+def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
     """Any version of a vector the viewer may see whose file has this digest.
 
     Raises:
         NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
     """
-    rows = VectorVersion.objects.filter(visible_to(viewer, prefix="vector__"), artifact_id=digest_hex)
-    released = rows.filter(state__in=RELEASED).order_by("-published_at").first()
+    rows = _version_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
+    # "public" sorts after "private", "published" before "yanked": the row that most may see and use.
+    released = rows.filter(state__in=RELEASED).order_by("-vector__visibility", "state").first()
     own = None
     if viewer is not None and viewer.is_authenticated:
         own = rows.filter(vector__owner=viewer).first()
@@ -165,3 +164,9 @@ def artifact_read(*, version: VectorVersion) -> bytes:
             "this version has no file yet; its run has not finished", code="artifact.not_found"
         )
     return blob_read(sha256=version.artifact_id)
+
+
+def _version_rows() -> QuerySet[VectorVersion]:
+    return VectorVersion.objects.select_related(
+        "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact"
+    )

@@ -230,6 +230,7 @@ def vector_update(
     vector = Vector.objects.filter(owner=owner, name=name).first()
     if vector is None:
         raise NotFoundError(f"you have no vector {name!r}", code="vector.not_found")
+    changed = []
     for field, value, limit in (("title", title, 120), ("description", description, 4000)):
         if value is not None:
             if len(value) > limit:
@@ -237,9 +238,12 @@ def vector_update(
                     f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long"
                 )
             setattr(vector, field, value.strip())
+            changed.append(field)
     if visibility is not None:
         vector.visibility = _checked_visibility(visibility)
-    vector.save(update_fields=["title", "description", "visibility"])
+        changed.append("visibility")
+    # Only what was sent: a new title must not undo somebody's simultaneous change to private.
+    vector.save(update_fields=changed)
     return vector
 
 

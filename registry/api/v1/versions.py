@@ -70,7 +70,7 @@ class BlobDownload(Endpoint):
 
     @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, sha256: str) -> HttpResponse:
-        row = version_by_digest(viewer=request.user, digest_hex=sha256)
+        row = version_by_digest(viewer=request.user, sha256=sha256)
         return artifact_response(request, row, caching=IMMUTABLE)
 
 
