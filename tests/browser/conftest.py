@@ -17,7 +17,7 @@ PASSWORD = "a-good-password"
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """One browser for all tests. Its driver keeps an event loop in this thread, which Django must not mind."""
+    """One browser for all tests. Its driver runs an event loop in this thread; Django must not mind."""
     from playwright.sync_api import sync_playwright
 
     found = find_chromium()

@@ -155,3 +155,12 @@ def test_run_page_follows_the_run_to_its_end(signed_in: Page, acme: Any) -> None
     run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
     signed_in.get_by_role("link", name="See the report and publish").click()
     expect(signed_in.get_by_role("heading", name="Before and after")).to_be_visible()
+
+
+def test_new_token_fits_a_phone(signed_in: Page) -> None:
+    signed_in.set_viewport_size({"width": 360, "height": 780})
+    signed_in.goto("/settings/tokens/")
+    signed_in.get_by_label("Name").fill("a-long-name-of-a-machine-in-a-rack")
+    signed_in.get_by_role("button", name="Create the token").click()
+    expect(signed_in.locator("#new-token")).to_be_visible()
+    assert signed_in.evaluate("() => document.documentElement.scrollWidth") <= 360

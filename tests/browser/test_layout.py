@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import is_complaint
-from tests.factories import make_dataset_version, make_run, make_vector_version
+from tests.factories import make_dataset_version, make_run, make_token, make_vector_version
 
 WIDTHS = [360, 1280]
 SCHEMES = ["light", "dark"]
@@ -16,6 +16,7 @@ SCHEMES = ["light", "dark"]
 def addresses(acme: Any) -> list[str]:
     """A page of each kind, with rows behind it."""
     published = make_vector_version(owner=acme)
+    make_token(acme)
     make_dataset_version(owner=acme, name="a-name-that-is-as-long-as-a-name-may-be-and-longer-than-a-phone")
     draft = make_vector_version(owner=acme, name="draft", state="extracted", seed=1)
     waiting = make_run(owner=acme, vector="waiting")
@@ -81,7 +82,8 @@ def test_phone_menu_opens_without_a_script(
 def test_page_does_not_move_while_it_loads(page: Page, acme: Any) -> None:
     make_vector_version(owner=acme)
     page.add_init_script(
-        "window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(e => window.moved += e.value))"
+        "window.moved = 0; const add = entry => { window.moved += entry.value; };"
+        "new PerformanceObserver(list => list.getEntries().forEach(add))"
         ".observe({type: 'layout-shift', buffered: true});"
     )
     for address in ("/", "/acme/formality"):

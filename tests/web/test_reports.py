@@ -16,7 +16,7 @@ def test_report_whole_shows_every_part() -> None:
     assert [row.is_chosen for row in view.blocks] == [False, False, True, False]
     assert len(view.metrics) == 6
     assert len(view.points) == 11
-    assert [row.strength for row in view.points if row.in_window][0] == "−0.30"
+    assert next(row.strength for row in view.points if row.in_window) == "−0.30"
 
 
 def test_report_share_is_in_percent_and_ratio_has_three_digits() -> None:
