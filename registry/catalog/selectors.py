@@ -115,7 +115,7 @@ def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest"
         # Equal files under two versions: one that is not yanked first ("published" sorts before "yanked").
         row = rows.filter(artifact_id=digest_hex(wanted.digest)).order_by("state", "-published_at").first()
     else:
-        row = rows.filter(pk=vector.latest_id).first()
+        row = rows.filter(pk=vector.latest_id).first() if vector.latest_id else None
     if row is None:
         raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
     return row

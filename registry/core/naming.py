@@ -47,12 +47,12 @@ RESERVED_OWNERS = frozenset(
 )
 
 
-def row_id(text: str) -> uuid.UUID | None:
-    """The id that a text spells, or None, which no row has: whoever looks it up finds nothing."""
+def row_id(text: str) -> uuid.UUID:
+    """The id that a text spells, or the nil id, which no row has: whoever looks it up finds nothing."""
     try:
         return uuid.UUID(text)
     except ValueError:
-        return None
+        return uuid.UUID(int=0)
 
 
 def check_slug(value: str, *, what: str) -> str:

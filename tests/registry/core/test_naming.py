@@ -89,5 +89,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @given(st.text())
-def test_row_id_of_any_text_is_an_id_or_none(text: str) -> None:
-    assert row_id(text) is None or isinstance(row_id(text), uuid.UUID)
+def test_row_id_of_any_text_is_an_id(text: str) -> None:
+    assert isinstance(row_id(text), uuid.UUID)
+
+
+def test_row_id_of_an_id_is_that_id() -> None:
+    known = uuid.uuid4()
+    assert row_id(str(known)) == known
+    assert row_id("x") == uuid.UUID(int=0)
