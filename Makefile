@@ -36,7 +36,7 @@ serve: $(RUNTIME)  ## web and one worker on the data of `make demo`; PORT=8000
 .PHONY: test
 test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/runs -k lease" runs some
 	@$(BIN)/python tests/chromium.py
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: check
 check: lint types contracts service-check openapi-check deploy-check  ## lint, types, contracts, migrations, settings, OpenAPI, containers

@@ -30,7 +30,9 @@ SESSION = ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.help or config.option.collectonly or needs_no_django(config):
+    # With pytest-xdist the tests run in its worker processes; each has servers of its own.
+    only_hands_out = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if config.option.help or config.option.collectonly or only_hands_out or needs_no_django(config):
         return
     import django
 

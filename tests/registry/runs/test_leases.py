@@ -4,7 +4,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
-from tests.factories import make_artifact, make_report
 
 from registry.catalog.models import VectorVersion
 from registry.catalog.states import VersionState
@@ -14,6 +13,7 @@ from registry.runs.leases import run_claim, run_complete, run_fail, run_heartbea
 from registry.runs.models import Run
 from registry.runs.services import run_cancel
 from registry.runs.states import ErrorClass, RunState
+from tests.factories import make_artifact, make_report
 
 
 def claimed(run: Run) -> RunClaim:

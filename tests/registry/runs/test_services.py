@@ -3,7 +3,6 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
-from tests.factories import make_dataset_version, make_user
 
 from registry.accounts.models import User
 from registry.catalog.states import VersionState
@@ -13,6 +12,7 @@ from registry.runs.models import Run
 from registry.runs.selectors import run_get
 from registry.runs.services import ExtractionRequest, extraction_start, run_cancel
 from registry.runs.states import RunState
+from tests.factories import make_dataset_version, make_user
 
 Build = Callable[..., ExtractionRequest]
 
