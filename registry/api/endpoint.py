@@ -16,6 +16,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from registry.accounts.models import User
+from registry.api.errors import LengthError
 from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
@@ -51,6 +52,8 @@ class Endpoint(APIView):
         # PostgreSQL refuses NUL in any text, so no row has such a name.
         if any("\0" in str(value) for value in kwargs.values()):
             raise NotFoundError("no name contains a NUL character", code="request.not_found")
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            raise LengthError("send the body with a Content-Length, not in chunks")
         super().initial(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

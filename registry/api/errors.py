@@ -52,6 +52,13 @@ class UnsupportedError(RegistryError):
     default_code = "request.unsupported_media_type"
 
 
+class LengthError(RegistryError):
+    """A body whose length is not said beforehand; it would be read as an empty one."""
+
+    http_status = 411
+    default_code = "request.length_required"
+
+
 class RangeError(RegistryError):
     """A range outside the file."""
 
@@ -139,7 +146,7 @@ def _of_rest_framework(error: exceptions.APIException) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, exceptions.ValidationError):
         errors = list(_flat(error.detail, ""))
-        detail = "; ".join(f"{item['pointer'] or 'body'}: {item['detail']}" for item in errors)
+        detail = "; ".join(f"{item['pointer'].lstrip('/') or 'body'}: {item['detail']}" for item in errors)
         return problem(422, code, detail, errors=errors)
     if isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")

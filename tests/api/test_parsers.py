@@ -119,3 +119,8 @@ def test_post_that_takes_no_body_ignores_one(owner: Api) -> None:
         owner.post("/vectors/acme/formality/versions/1.0.0/unyank").json()["code"]
         == "state.illegal_transition"
     )
+
+
+def test_body_in_chunks_is_refused(owner: Api) -> None:
+    answer = raw(owner, b"", **{"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (411, "request.length_required")
