@@ -14,8 +14,15 @@ import numpy.typing as npt
 
 from steering_core.evaluation.dose import CONTROL_STRENGTH, Response
 from steering_core.evaluation.selection import MIN_RATIO
-from steering_core.evaluation.statistics import ClusterBootstrap, Interval, auroc, clopper_pearson, slopes
+from steering_core.evaluation.statistics import (
+    ClusterBootstrap,
+    Interval,
+    auroc_between,
+    clustered_proportion,
+    slopes,
+)
 from steering_core.extraction.extract import Projections
+from steering_core.pairs.advice import LENGTH_AUROC
 
 Verdict = Literal["pass", "warn", "fail", "insufficient"]
 Floats = npt.NDArray[np.float64]
@@ -24,25 +31,27 @@ MIN_ITEMS = 8
 MIN_CLUSTERS = 5
 MIN_CONTROLS = 19
 AUROC_PASS, AUROC_FAIL = 0.85, 0.5
-ANTI_STEERABLE_LIMIT = 0.25
+ANTI_STEERABLE_PASS, ANTI_STEERABLE_LIMIT = 0.10, 0.25
+WINDOW_PASS, WINDOW_FAIL = 0.3, 0.1
 COHERENCE_KEPT = {"log_prob": 0.9}
 COHERENCE_KEPT_DEFAULT = 0.95
 
 _TITLES = {
-    "auroc": ("Does the direction exist?", "AUROC, held out"),
+    "auroc": ("Does the direction exist?", "AUROC, held out, between groups"),
     "ratio": (
         "Does the model tell the poles apart?",
         "Shift along the direction, share of the residual norm",
     ),
     "steerability": (
         "Does it move what the model prefers?",
-        "Slope of the log-probability gap, nats per strength",
+        "Slope of the log-probability gap, nats per token and unit of strength",
     ),
     "anti_steerable": ("How often does it backfire?", "Share of test items that move the wrong way"),
     "effect": ("Does it beat random vectors?", "Score at +0.3 minus score at -0.3"),
-    "coherence": ("Does the text stay whole?", "Coherence at ±0.3, relative to no steering"),
+    "coherence": ("Does the text stay whole?", "Coherence at ±0.3, from 0 to 1"),
 }
 ORDER = tuple(_TITLES)
+_INDISTINCT = "The model hardly distinguishes the poles."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +122,25 @@ def separation(
     The direction never saw the test pairs, so no folds are needed: this is what cross-fitting approximates.
     """
     positive, negative = test.positive[:, block], test.negative[:, block]
+    value = auroc_between(positive, negative, clusters)
     if reason := too_few(clusters):
-        return Metric("auroc", "insufficient", reason, auroc(positive, negative) if clusters else None)
+        return Metric("auroc", "insufficient", reason, value)
     interval = resampling.over(clusters).auroc(positive, negative)
-    verdict = _judged(passes=interval[0] >= AUROC_PASS, fails=interval[0] <= AUROC_FAIL)
-    by_length = auroc(*lengths)
+    by_length = auroc_between(*lengths, clusters)
+    by_length = max(by_length, 1 - by_length)
+    verdict = _judged(
+        passes=interval[0] >= AUROC_PASS and by_length <= LENGTH_AUROC, fails=interval[0] <= AUROC_FAIL
+    )
+    note = "The direction may be one of length. " if by_length > LENGTH_AUROC else ""
     return Metric(
         "auroc",
         verdict,
-        f"Passes if the lower bound is at least {AUROC_PASS}, fails if it is {AUROC_FAIL} or less: it is "
-        f"{interval[0]:.2f}. The direction comes from the train split, the pairs from the test split.",
-        auroc(positive, negative),
+        f"{note}Passes if the lower bound is at least {AUROC_PASS} and length alone does not exceed "
+        f"{LENGTH_AUROC}, fails if the lower bound is {AUROC_FAIL} or less: they are {interval[0]:.2f} and "
+        f"{by_length:.2f}. The direction comes from the train split, the pairs from the test split.",
+        value,
         interval,
-        ("by length alone", max(by_length, 1 - by_length)),
+        ("by length alone", by_length),
     )
 
 
@@ -133,29 +148,28 @@ def shift(
     test: Projections, block: int, clusters: Sequence[str], train: float, resampling: Resampling
 ) -> Metric:
     """How far apart the poles of test pairs are along the direction, in residual norms."""
-    if train < MIN_RATIO:
-        return Metric(
-            "ratio",
-            "fail",
-            "The model hardly distinguishes the poles: the direction is "
-            f"{train:.4f} of the residual norm, less than {MIN_RATIO}.",
-            train,
-        )
     shifts = test.positive[:, block] - test.negative[:, block]
-    if reason := too_few(clusters):
-        value = float(shifts.mean()) if clusters else None
-        return Metric("ratio", "insufficient", reason, value, beside=("on the train pairs", train))
-    interval = resampling.over(clusters).mean(shifts)
+    value = float(shifts.mean()) if clusters else None
+    beside = ("on the train pairs", train)
+    interval = None if too_few(clusters) else resampling.over(clusters).mean(shifts)
+    if train < MIN_RATIO:
+        reason = (
+            f"{_INDISTINCT} On the train pairs the direction is {train:.4f} of the residual norm, less than "
+            f"{MIN_RATIO}."
+        )
+        return Metric("ratio", "fail", reason, value, interval, beside)
+    if interval is None:
+        return Metric("ratio", "insufficient", too_few(clusters) or "", value, beside=beside)
     verdict = _judged(passes=interval[0] >= MIN_RATIO, fails=interval[1] < MIN_RATIO)
-    note = "The model hardly distinguishes the poles. " if verdict == "fail" else ""
+    note = f"{_INDISTINCT} " if verdict == "fail" else ""
     return Metric(
         "ratio",
         verdict,
         f"{note}Passes if the lower bound is at least {MIN_RATIO}, fails if the upper bound is below it: "
         f"they are {interval[0]:.3f} and {interval[1]:.3f}.",
-        float(shifts.mean()),
+        value,
         interval,
-        ("on the train pairs", train),
+        beside,
     )
 
 
@@ -184,13 +198,18 @@ def steerability(
         float(per_item.mean()),
         interval,
     )
-    low, high = clopper_pearson(wrong, len(per_item))
+    low, high = clustered_proportion(per_item < 0, clusters)
+    share = wrong / len(per_item)
     anti = Metric(
         "anti_steerable",
-        _judged(passes=high <= ANTI_STEERABLE_LIMIT, fails=low > ANTI_STEERABLE_LIMIT),
-        f"{wrong} of {len(per_item)} test items move the wrong way. Passes if the upper bound is at most "
-        f"{ANTI_STEERABLE_LIMIT}, fails if the lower bound is above it: they are {low:.2f} and {high:.2f}.",
-        wrong / len(per_item),
+        _judged(
+            passes=share <= ANTI_STEERABLE_PASS and high <= ANTI_STEERABLE_LIMIT,
+            fails=low > ANTI_STEERABLE_LIMIT,
+        ),
+        f"{wrong} of {len(per_item)} test items move the wrong way. Passes if that is at most "
+        f"{ANTI_STEERABLE_PASS:.0%} with an upper bound of at most {ANTI_STEERABLE_LIMIT:.0%}, fails if the "
+        f"lower bound is above that: they are {low:.0%} and {high:.0%}.",
+        share,
         (low, high),
     )
     return slope, anti
@@ -224,23 +243,24 @@ def effect(response: Response, resampling: Resampling) -> Metric:
 
 
 def coherence(response: Response, window: Interval | None, resampling: Resampling) -> Metric:
-    """Coherence at ±0.3 over coherence without steering; the verdict is how far the window reaches."""
+    """Coherence at ±0.3 beside coherence without steering; the verdict is how far the window reaches."""
     unsteered = response.coherence[:, response.strengths.index(0.0)]
     ends = [response.strengths.index(s) for s in (-CONTROL_STRENGTH, CONTROL_STRENGTH)]
     steered = response.coherence[:, ends].mean(1)
     beside = ("without steering", float(unsteered.mean()))
-    value = float(steered.mean() / unsteered.mean()) if unsteered.mean() > 0 else None
-    interval = resampling.over(response.clusters).ratio(steered, unsteered)
+    value = float(steered.mean())
+    interval = resampling.over(response.clusters).mean(steered)
     if reason := too_few(response.clusters):
         return Metric("coherence", "insufficient", reason, value, interval, beside)
     reach = min(-window[0], window[1]) if window else 0.0
-    verdict: Verdict = "pass" if reach >= CONTROL_STRENGTH else "warn" if reach >= 0.1 else "fail"
+    verdict = _judged(passes=reach >= WINDOW_PASS, fails=reach < WINDOW_FAIL)
     measured = f"it is {window[0]:g} to {window[1]:g}" if window else "there is none"
     return Metric(
         "coherence",
         verdict,
-        f"The window is the widest interval around 0 that keeps {kept(response.score)} of the coherence "
-        f"without steering: {measured}. Passes if it reaches ±0.3, fails below ±0.1.",
+        f"The window is the widest run of measured strengths around 0 that keep {kept(response.score)} of "
+        f"the coherence without steering: {measured}. Passes if it reaches ±{WINDOW_PASS}, fails below "
+        f"±{WINDOW_FAIL}.",
         value,
         interval,
         beside,
@@ -248,7 +268,12 @@ def coherence(response: Response, window: Interval | None, resampling: Resamplin
 
 
 def find_window(response: Response) -> Interval | None:
-    """The widest run of measured strengths around 0 that keeps coherence; None if that is 0 alone."""
+    """The widest run of measured strengths around 0 that keeps coherence.
+
+    None if that is 0 alone, and for too few items: strengths that were hardly tried are not promised.
+    """
+    if too_few(response.clusters):
+        return None
     means = response.coherence.mean(0)
     zero = response.strengths.index(0.0)
     enough = (means >= kept(response.score) * means[zero]) & (means > 0)

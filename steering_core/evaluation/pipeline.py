@@ -18,7 +18,7 @@ from steering_core.evaluation.metrics import Metric, Resampling
 from steering_core.evaluation.propensity import propensities
 from steering_core.evaluation.report import Measured, build_report
 from steering_core.evaluation.scorer import TraitScorer
-from steering_core.extraction.extract import EncodedSplits, Extracted, encode_splits, extract
+from steering_core.extraction.extract import EncodedSplits, Extracted, Projections, encode_splits, extract
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
@@ -189,13 +189,10 @@ class _Run:
         )
 
     def _geometry(self, data: EncodedSplits, found: Extracted, ratio: float, block: int) -> list[Metric]:
-        test, clusters = found.test, [self._cluster(i) for i in data.test]
-        if len(clusters) > MAX_SEPARATION_PAIRS:
-            clusters = clusters[:MAX_SEPARATION_PAIRS]
-            test = replace(
-                test, positive=test.positive[: len(clusters)], negative=test.negative[: len(clusters)]
-            )
-        rows = [data.pairs[i] for i in data.test[: len(clusters)]]
+        kept = self._shuffled(range(len(data.test)))[:MAX_SEPARATION_PAIRS]
+        test = Projections(found.test.positive[kept], found.test.negative[kept])
+        clusters = [self._cluster(data.test[i]) for i in kept]
+        rows = [data.pairs[data.test[i]] for i in kept]
         lengths = np.array(
             [[len(ids) - row.prompt_length for ids in (row.positive, row.negative)] for row in rows],
             dtype=np.float64,

@@ -50,9 +50,8 @@ def check_strength(vector: SteeringVector, strength: float) -> None:
     if vector.window is not None and not vector.window[0] <= strength <= vector.window[1]:
         low, high = vector.window
         warnings.warn(
-            f"strength {strength:g} is outside the window {low:g} to {high:g} in which this vector was "
-            "found to "
-            "work; replies may lose coherence",
+            f"strength {strength:g} is outside the window {low:g} to {high:g} in which its replies were "
+            "found to stay whole; these may lose coherence",
             SteeringWarning,
             stacklevel=4,
         )

@@ -62,7 +62,14 @@ def test_demo_model_alphabetical_order_fails_and_says_why(measured):
 
     assert report["verdict"] == "fail"
     assert "hardly distinguishes the poles" in by_id(report)["ratio"]["reason"]
+    assert by_id(report)["auroc"]["verdict"] != "pass"
     assert by_id(report)["effect"]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("axis", ["formality", "alphabetical"])
+def test_demo_model_every_value_lies_inside_its_interval(measured, axis):
+    for metric in measured(axis).report["metrics"]:
+        assert metric["low"] <= metric["value"] <= metric["high"], metric
 
 
 def test_demo_model_steered_replies_score_as_the_vector_says(demo_lm, measured):

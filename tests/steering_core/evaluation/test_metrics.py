@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,14 @@ def test_separation_verdict_follows_the_lower_bound(gap, verdict):
     assert found.beside == ("by length alone", 0.5)
 
 
+def test_separation_of_answers_that_differ_in_length_never_passes():
+    longer, shorter = np.full(24, 9.0), np.full(24, 3.0)
+    found = separation(projections(1.0), 0, GROUPS, (shorter, longer), RESAMPLING)
+
+    assert (found.verdict, found.value, found.beside) == ("warn", 1.0, ("by length alone", 1.0))
+    assert found.reason.startswith("The direction may be one of length.")
+
+
 def test_shift_small_train_ratio_fails_and_says_why():
     found = shift(projections(1.0), 0, GROUPS, 0.001, RESAMPLING)
 
@@ -62,6 +72,16 @@ def test_steerability_sign_decides(slope, verdicts):
 
     assert tuple(m.verdict for m in found) == verdicts
     assert found[0].value == pytest.approx(slope, abs=0.05)
+
+
+@pytest.mark.parametrize(("n_wrong", "verdict"), [(0, "pass"), (8, "pass"), (16, "warn"), (48, "fail")])
+def test_anti_steerable_share_and_its_bound_decide(n_wrong, verdict):
+    slope = np.where(np.arange(96) < n_wrong, -1.0, 1.0)
+    strengths = np.array([-0.3, 0.0, 0.3])
+    clusters = [f"g{i}" for i in range(96)]
+    found = steerability(slope[:, None] * strengths, strengths, clusters, RESAMPLING)[1]
+
+    assert (found.value, found.verdict) == (n_wrong / 96, verdict)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +113,28 @@ def test_coherence_window_is_the_widest_run_around_zero(coherent, window, verdic
 
     assert find_window(given) == window
     assert coherence(given, find_window(given), RESAMPLING).verdict == verdict
+
+
+def test_window_ends_at_strengths_that_were_measured_and_is_not_given_for_a_few_items():
+    assert find_window(response(coherent=(1, 1, 1, 1, 1, 1, 1))) == (STRENGTHS[0], STRENGTHS[-1])
+    assert find_window(response(n=6)) is None
+
+
+def test_coherence_is_the_share_itself_beside_that_without_steering():
+    given = response(coherent=(0.5, 0.97, 1, 0.95, 1, 0.99, 0.9))
+    found = coherence(given, find_window(given), RESAMPLING).to_json()
+
+    assert (found["value"], found["low"], found["high"]) == (0.98, 0.98, 0.98)
+    assert found["beside"] == {"label": "without steering", "value": 0.95}
+
+
+def test_items_of_one_cluster_have_no_interval():
+    given = replace(response(), clusters=("g",) * 24)
+
+    assert (effect(given, RESAMPLING).to_json()["low"], effect(given, RESAMPLING).verdict) == (
+        None,
+        "insufficient",
+    )
 
 
 def test_too_few_items_keep_their_value_without_an_interval():

@@ -1,9 +1,31 @@
+from math import erf
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from steering_core.evaluation.statistics import ClusterBootstrap, auroc, clopper_pearson, slopes
+from steering_core.evaluation.statistics import (
+    ClusterBootstrap,
+    auroc,
+    auroc_between,
+    clopper_pearson,
+    clustered_proportion,
+    slopes,
+)
+
+# Few distinct values, so that ties are common; clusters of any size.
+ITEMS = st.lists(
+    st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.sampled_from("abcdefghijkl")),
+    min_size=2,
+    max_size=40,
+)
+FINITE = st.floats(-1e6, 1e6)
+
+
+def columns(items):
+    positive, negative, clusters = zip(*items, strict=True)
+    return np.array(positive, float), np.array(negative, float), clusters
 
 
 @given(
@@ -14,6 +36,47 @@ def test_auroc_is_the_share_of_couples_won_with_ties_half(positive, negative):
     counted = np.mean([(p > n) + 0.5 * (p == n) for p in positive for n in negative])
 
     assert auroc(np.array(positive, float), np.array(negative, float)) == pytest.approx(counted)
+
+
+@given(ITEMS)
+def test_auroc_between_counts_couples_of_different_clusters_only(items):
+    won = [(p > n) + 0.5 * (p == n) for p, _, one in items for _, n, other in items if one != other]
+
+    assert auroc_between(*columns(items)) == pytest.approx(np.mean(won) if won else np.nan, nan_ok=True)
+
+
+@given(ITEMS, st.integers(0, 99))
+def test_intervals_contain_their_value_whatever_the_ties(items, seed):
+    positive, negative, clusters = columns(items)
+    assume(len(set(clusters)) > 1)
+    bootstrap = ClusterBootstrap(clusters, 200, seed)
+    flags = positive > negative
+    for value, (low, high) in (
+        (positive.mean(), bootstrap.mean(positive)),
+        (auroc_between(positive, negative, clusters), bootstrap.auroc(positive, negative)),
+        (flags.mean(), clustered_proportion(flags, clusters)),
+    ):
+        assert low - 1e-12 <= value <= high + 1e-12
+
+
+@given(st.lists(st.tuples(FINITE, FINITE, st.sampled_from("abcdefgh")), min_size=2, max_size=30))
+def test_intervals_of_any_numbers_contain_their_value(items):
+    positive, negative, clusters = columns(items)
+    assume(len(set(clusters)) > 1)
+    bootstrap = ClusterBootstrap(clusters, 200, 0)
+    low, high = bootstrap.mean(positive)
+    assert low - 1e-6 <= positive.mean() <= high + 1e-6
+    low, high = bootstrap.auroc(positive, negative)
+    assert low - 1e-12 <= auroc_between(positive, negative, clusters) <= high + 1e-12
+
+
+def test_auroc_of_pairs_that_only_differ_within_themselves_is_no_evidence():
+    topics = np.repeat(np.random.default_rng(0).standard_normal(14), 3)
+    clusters = [str(i // 3) for i in range(42)]
+
+    assert auroc(topics + 1e-6, topics) > 0.53  # every pair is won, and nothing else
+    assert auroc_between(topics + 1e-6, topics, clusters) == 0.5
+    assert ClusterBootstrap(clusters, 500, 0).auroc(topics + 1e-6, topics) == pytest.approx((0.5, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -37,16 +100,27 @@ def test_slopes_line_with_offset_is_its_slope():
     np.testing.assert_allclose(slopes(strengths, values), [2, -1])
 
 
-def test_cluster_bootstrap_mean_covers_the_truth_about_95_percent_of_the_time():
-    rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(200):
-        clusters = [str(i // 4) for i in range(120)]
-        values = np.repeat(rng.standard_normal(30), 4) + 0.5 * rng.standard_normal(120)
-        low, high = ClusterBootstrap(clusters, 400, trial).mean(values)
-        hits += low <= 0 <= high
+@pytest.mark.parametrize(("n_clusters", "least"), [(5, 0.88), (14, 0.92), (24, 0.92)])
+def test_intervals_cover_a_planted_truth_about_95_percent_of_the_time(n_clusters, least):
+    rng, gap = np.random.default_rng(1), 1.0
+    truth = {"mean": gap, "auroc": 0.5 * (1 + erf(gap / 2)), "share": 0.2}
+    hits = dict.fromkeys(truth, 0)
+    for trial in range(300):
+        clusters = [str(i // 3) for i in range(3 * n_clusters)]
+        topic = np.repeat(rng.standard_normal(n_clusters), 3) / np.sqrt(2)  # half of the variance
+        positive, negative = topic + rng.standard_normal((2, 3 * n_clusters)) / np.sqrt(2) + [[gap], [0]]
+        bootstrap = ClusterBootstrap(clusters, 400, trial)
+        flags = rng.random(3 * n_clusters) < np.repeat(rng.beta(1, 4, n_clusters), 3)
+        found = {
+            "mean": bootstrap.mean(positive),
+            "auroc": bootstrap.auroc(positive, negative),
+            "share": clustered_proportion(flags, clusters),
+        }
+        for name, (low, high) in found.items():
+            hits[name] += low <= truth[name] <= high
 
-    assert 0.88 <= hits / 200 <= 0.99
+    assert min(hits.values()) >= least * 300, hits
+    assert max(hits["mean"], hits["auroc"]) <= 0.985 * 300, hits
 
 
 def test_cluster_bootstrap_repeated_items_do_not_narrow_the_interval():
@@ -57,26 +131,29 @@ def test_cluster_bootstrap_repeated_items_do_not_narrow_the_interval():
     assert tenfold == pytest.approx(once)
 
 
+def test_clustered_proportion_repeated_items_do_not_narrow_the_interval():
+    flags = np.array([True] * 4 + [False] * 16)
+    clusters = [str(i) for i in range(20)]
+    once = clustered_proportion(flags, clusters)
+    tenfold = clustered_proportion(np.tile(flags, 10), clusters * 10)
+
+    assert once == pytest.approx(clopper_pearson(4, 20), abs=0.02)
+    assert tenfold == pytest.approx(once, abs=0.03)
+
+
 def test_cluster_bootstrap_equal_seeds_give_equal_intervals():
-    clusters, values = list("aabbccdd"), np.arange(8.0)
+    clusters, values = [str(i) for i in range(30)], np.arange(30.0) ** 2
+    first, again, other = (ClusterBootstrap(clusters, 99, seed).mean(values) for seed in (5, 5, 6))
 
-    assert ClusterBootstrap(clusters, 99, 5).mean(values) == ClusterBootstrap(clusters, 99, 5).mean(values)
-    assert ClusterBootstrap(clusters, 99, 5).mean(values) != ClusterBootstrap(clusters, 99, 6).mean(values)
+    assert first == again != other
 
 
-def test_cluster_bootstrap_auroc_contains_the_point_and_is_one_when_separated():
-    rng = np.random.default_rng(0)
-    positive, negative = rng.standard_normal(40) + 1, rng.standard_normal(40)
+def test_cluster_bootstrap_auroc_of_separated_scores_is_one():
+    negative = np.random.default_rng(0).standard_normal(40)
     bootstrap = ClusterBootstrap([str(i % 10) for i in range(40)], 500, 0)
-    low, high = bootstrap.auroc(positive, negative)
 
-    assert low < auroc(positive, negative) < high
-    assert bootstrap.auroc(positive + 100, negative) == (1.0, 1.0)
+    assert bootstrap.auroc(negative + 100, negative) == (1.0, 1.0)
 
 
-def test_cluster_bootstrap_ratio_of_proportional_values_is_exact():
-    values = np.random.default_rng(0).uniform(1, 2, 30)
-
-    assert ClusterBootstrap([str(i) for i in range(30)], 200, 0).ratio(3 * values, values) == pytest.approx(
-        (3, 3)
-    )
+def test_cluster_bootstrap_one_cluster_has_no_interval():
+    assert np.isnan(ClusterBootstrap(["a", "a"], 50, 0).mean(np.array([1.0, 2.0]))).all()
