@@ -7,7 +7,6 @@ import time
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
-from tests.factories import make_artifact, make_base_model, make_dataset_version, make_report, make_user
 
 from registry.celery import app
 from registry.runs import task_names
@@ -18,6 +17,7 @@ from registry.runs.states import RunState
 from registry.storage.blobs import BlobStoreError
 from steering_core.errors import ExtractionError, ModelMismatchError
 from steering_core.evaluation.pipeline import Progress
+from tests.factories import make_artifact, make_base_model, make_dataset_version, make_report, make_user
 from workers.run_task import Body, run_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
