@@ -1,5 +1,13 @@
-"""Apply steering vectors to a running model: `with steer(model, [(vector, 0.3)]): ...`."""
+"""Applies steering vectors to a running model; needs torch.
 
-from steering_core.injection.hooks import steer
+from steering_core.injection import steer
 
-__all__ = ["steer"]
+with steer(model, [(vector, 0.3)]):
+    ...
+"""
+
+from steering_core.injection.generate import generate
+from steering_core.injection.hooks import steer, steer_rows
+from steering_core.injection.operators import SteeringWarning
+
+__all__ = ["SteeringWarning", "generate", "steer", "steer_rows"]

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.factories import make_base_model, make_pairs_file, make_vector_version
-
-pytest.importorskip("playwright")
-from playwright.sync_api import Page, expect
 
 
 @pytest.fixture
