@@ -153,10 +153,7 @@ def version_freeze(*, version: VectorVersion, name: str, license: str, visibilit
         IllegalTransitionError: the version is not extracted.
     """
     vector = Vector.objects.select_for_update().get(pk=version.vector_id)
-    if vector.versions.filter(version=name).exists():
-        raise ConflictError(
-            f"{vector}@{name} exists and versions are never reused; choose a higher one", code="version.taken"
-        )
+    _check_version_is_free(vector, name)
     transition(
         version,
         to=VersionState.PUBLISHED,
@@ -247,11 +244,12 @@ def vector_update(
     return vector
 
 
-def check_publish_request(*, version: str, license: str, visibility: str) -> None:
+def check_publish_request(*, owner: User, name: str, version: str, license: str, visibility: str) -> None:
     """Refuse a publish wish that could not be met, before a run spends time on it.
 
     Raises:
         InvalidError: the version, licence or visibility is not valid.
+        ConflictError: the version name is taken.
     """
     check_version(version)
     if license not in License.values:
@@ -262,6 +260,8 @@ def check_publish_request(*, version: str, license: str, visibility: str) -> Non
         )
     if visibility:
         _checked_visibility(visibility)
+    if vector := Vector.objects.filter(owner=owner, name=name).select_related("owner").first():
+        _check_version_is_free(vector, version)
 
 
 def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersion:
@@ -295,6 +295,14 @@ def _checked_visibility(visibility: str) -> str:
             f"visibility {visibility!r} is not known; choose private or public", code="visibility.invalid"
         )
     return visibility
+
+
+def _check_version_is_free(vector: Vector, version: str) -> None:
+    if vector.versions.filter(version=version).exists():
+        raise ConflictError(
+            f"{vector}@{version} exists and versions are never reused; choose a higher one",
+            code="version.taken",
+        )
 
 
 def _latest_refresh(vector: Vector) -> None:

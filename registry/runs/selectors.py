@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 
 from registry.accounts.models import User
 from registry.core.errors import NotFoundError
+from registry.core.naming import row_id
 from registry.runs.models import Run, RunEvent
 
 
@@ -18,7 +19,7 @@ def run_get(*, owner: User, run_id: str) -> Run:
     Raises:
         NotFoundError: unknown, or another user's.
     """
-    run = _rows().filter(owner=owner, pk=run_id).first()
+    run = _rows().filter(owner=owner, pk=row_id(run_id)).first()
     if run is None:
         raise NotFoundError("you have no such run", code="run.not_found")
     return run

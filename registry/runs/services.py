@@ -13,7 +13,7 @@ from registry.accounts.models import User
 from registry.catalog.selectors import base_model_get
 from registry.catalog.services import check_publish_request, version_draft, version_fail
 from registry.core.errors import ConflictError, InvalidError, NotFoundError, QuotaExceededError
-from registry.core.naming import parse_dataset_reference
+from registry.core.naming import parse_dataset_reference, row_id
 from registry.datasets.selectors import dataset_version_get
 from registry.runs.dispatch import ring_on_commit
 from registry.runs.models import Run, RunEvent
@@ -52,6 +52,7 @@ def extraction_start(
     Raises:
         InvalidError: a part of the request is not valid, or the key was used for another request.
         NotFoundError: the dataset or the base model is unknown, or not the owner's to see.
+        ConflictError: the version to publish as is taken.
         QuotaExceededError: too many runs of this owner wait.
     """
     request_digest = digest(canonical_json(asdict(request)))
@@ -62,7 +63,7 @@ def extraction_start(
     owner_name, name, number = parse_dataset_reference(request.dataset)
     dataset_version = dataset_version_get(viewer=owner, owner=owner_name, name=name, number=number)
     base_model = base_model_get(reference=request.base_model)
-    publish_as = _publish_wish(request)
+    publish_as = _publish_wish(owner, request)
     try:
         spec = ExtractionSpec(
             dataset_digest=dataset_version.digest,
@@ -113,7 +114,7 @@ def run_cancel(*, owner: User, run_id: str) -> Run:
         run = (
             Run.objects.select_for_update()
             .select_related("vector_version")
-            .filter(owner=owner, pk=run_id)
+            .filter(owner=owner, pk=row_id(run_id))
             .first()
         )
         if run is None:
@@ -167,11 +168,15 @@ def _run_of_key(owner: User, key: str, request_digest: str) -> Run | None:
     return run
 
 
-def _publish_wish(request: ExtractionRequest) -> dict[str, str]:
+def _publish_wish(owner: User, request: ExtractionRequest) -> dict[str, str]:
     if not request.publish_version:
         return {}
     check_publish_request(
-        version=request.publish_version, license=request.license, visibility=request.visibility
+        owner=owner,
+        name=request.vector,
+        version=request.publish_version,
+        license=request.license,
+        visibility=request.visibility,
     )
     return {"version": request.publish_version, "license": request.license, "visibility": request.visibility}
 

@@ -208,7 +208,8 @@ def test_update_with_bad_field_is_refused(owner: Any, change: dict[str, str]) ->
         ({"visibility": "secret"}, "visibility.invalid"),
     ],
 )
-def test_check_publish_request_names_the_fault(change: dict[str, str], code: str) -> None:
+def test_check_publish_request_names_the_fault(owner: Any, change: dict[str, str], code: str) -> None:
+    wish = {"name": "formality", "version": "1.0.0", "license": "MIT", "visibility": "", **change}
     with pytest.raises(InvalidError) as error:
-        check_publish_request(**{"version": "1.0.0", "license": "MIT", "visibility": "", **change})
+        check_publish_request(owner=owner, **wish)
     assert error.value.code == code

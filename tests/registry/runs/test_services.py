@@ -5,6 +5,7 @@ import pytest
 from django.db import connection
 
 from registry.accounts.models import User
+from registry.catalog.models import VectorVersion
 from registry.catalog.states import VersionState
 from registry.core.errors import ConflictError, InvalidError, NotFoundError, QuotaExceededError
 from registry.runs.leases import run_claim
@@ -99,6 +100,16 @@ def test_extraction_start_refuses(owner: User, request_for: Build, change: dict[
     assert not Run.objects.exists()
 
 
+def test_extraction_start_with_a_taken_version_is_refused_at_once(owner: User, request_for: Build) -> None:
+    taken = extraction_start(owner=owner, request=request_for())[0].vector_version
+    VectorVersion.objects.filter(pk=taken.pk).update(version="1.0.0")
+
+    with pytest.raises(ConflictError) as caught:
+        extraction_start(owner=owner, request=request_for(publish_version="1.0.0", license="MIT"))
+
+    assert caught.value.code == "version.taken"
+
+
 def test_extraction_start_past_the_quota_is_refused(
     owner: User, request_for: Build, settings: object
 ) -> None:
@@ -138,3 +149,9 @@ def test_run_cancel_of_an_ended_run_is_refused(owner: User, run: Run) -> None:
 def test_run_get_of_another_owner_is_not_found(run: Run) -> None:
     with pytest.raises(NotFoundError):
         run_get(owner=make_user(username="stranger"), run_id=str(run.pk))
+
+
+@pytest.mark.parametrize("run_id", ["x", "", "\0"])
+def test_run_get_of_no_id_is_not_found(owner: User, run_id: str) -> None:
+    with pytest.raises(NotFoundError):
+        run_get(owner=owner, run_id=run_id)
