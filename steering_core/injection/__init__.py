@@ -6,8 +6,7 @@ with steer(model, [(vector, 0.3)]):
     ...
 """
 
-from steering_core.injection.generate import generate
 from steering_core.injection.hooks import steer, steer_rows
 from steering_core.injection.operators import SteeringWarning
 
-__all__ = ["SteeringWarning", "generate", "steer", "steer_rows"]
+__all__ = ["SteeringWarning", "steer", "steer_rows"]
