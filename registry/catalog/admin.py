@@ -1,20 +1,20 @@
-"""Staff pages. Released versions are frozen in the database; the pages only show them."""
+"""Staff pages: look, do not touch."""
 
 from django.contrib import admin
 
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
+from registry.core.admin import LookOnlyAdmin
 
 
 @admin.register(BaseModelRevision)
-class BaseModelRevisionAdmin(admin.ModelAdmin):
+class BaseModelRevisionAdmin(LookOnlyAdmin):
     """Base models come from `manage.py register_base_model`."""
 
     list_display = ["name", "model_hash", "architecture", "n_layers", "d_model", "scorer"]
-    readonly_fields = ["model_hash", "architecture", "n_layers", "d_model", "max_positions", "files"]
 
 
 @admin.register(Vector)
-class VectorAdmin(admin.ModelAdmin):
+class VectorAdmin(LookOnlyAdmin):
     """Vectors with their owner and newest version."""
 
     list_display = ["name", "owner", "visibility", "latest"]
@@ -22,14 +22,8 @@ class VectorAdmin(admin.ModelAdmin):
 
 
 @admin.register(VectorVersion)
-class VectorVersionAdmin(admin.ModelAdmin):
+class VectorVersionAdmin(LookOnlyAdmin):
     """Versions with their state and verdict."""
 
     list_display = ["vector", "version", "state", "verdict", "published_at"]
     list_filter = ["state", "verdict"]
-
-    def has_change_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
-        return False
-
-    def has_delete_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
-        return False

@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
+from registry.core.admin import LookOnlyAdmin
 from registry.datasets.models import Dataset, DatasetVersion
 
 
 @admin.register(Dataset)
-class DatasetAdmin(admin.ModelAdmin):
+class DatasetAdmin(LookOnlyAdmin):
     """Datasets with their owner and visibility."""
 
     list_display = ["name", "owner", "visibility", "created_at"]
@@ -14,13 +15,7 @@ class DatasetAdmin(admin.ModelAdmin):
 
 
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(admin.ModelAdmin):
-    """Versions are frozen in the database; the page only shows them."""
+class DatasetVersionAdmin(LookOnlyAdmin):
+    """Versions with their size and the form they came in."""
 
     list_display = ["dataset", "number", "n_pairs", "source_format", "created_at"]
-
-    def has_change_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
-        return False
-
-    def has_delete_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
-        return False

@@ -2,15 +2,13 @@
 
 from django.contrib import admin
 
+from registry.core.admin import LookOnlyAdmin
 from registry.runs.models import Run
 
 
 @admin.register(Run)
-class RunAdmin(admin.ModelAdmin):
+class RunAdmin(LookOnlyAdmin):
     """Runs with their state, attempts and lease."""
 
     list_display = ["id", "kind", "owner", "state", "attempt", "lease_until", "error_code", "created_at"]
     list_filter = ["state", "kind", "error_class"]
-
-    def has_change_permission(self, request, obj=None):  # type: ignore[no-untyped-def]
-        return False

@@ -1,6 +1,7 @@
 """Signing up, in and out, and access tokens."""
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -21,6 +22,27 @@ def test_sign_up_in_and_out(client: Client) -> None:
     assert "Sign in" in words(client.get("/").content)
     response = client.post("/accounts/login/", {"login": "ada", "password": "a-good-pass-1"})
     assert response["Location"] == "/"
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_sign_in_leads_to_no_other_site(client: Client, acme: User, elsewhere: str) -> None:
+    fields = {"login": acme.username, "password": "a-good-password", "next": elsewhere}
+    assert client.post("/accounts/login/", fields)["Location"] == "/"
+
+
+def test_sign_in_guessing_is_limited_per_caller_behind_the_proxy(
+    client: Client, acme: User, settings: Any
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    right = {"login": acme.username, "password": "a-good-password"}
+    guesser, other = ({"X-Forwarded-For": f"192.0.2.1, 203.0.113.{n}"} for n in (7, 8))
+    for n in range(10):
+        wrong = {"login": f"user-{n}", "password": "a-wrong-password"}
+        client.post("/accounts/login/", wrong, headers=guesser)
+    assert "Too many failed login attempts" in words(
+        client.post("/accounts/login/", right, headers=guesser).content
+    )
+    assert client.post("/accounts/login/", right, headers=other).status_code == 302
 
 
 @pytest.mark.parametrize("username", ["datasets", "api", "Not A Slug", "-x", "settings"])
