@@ -71,7 +71,6 @@ TEMPLATES = [
     }
 ]
 
-# One database kind. Statements from the web are bounded so that no request can hold a connection for long.
 DATABASES = {
     "default": dj_database_url.parse(env.required("DATABASE_URL"), conn_max_age=60, conn_health_checks=True)
 }
@@ -108,7 +107,8 @@ ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-EMAIL_BACKEND = env.optional("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# On one's own machine, mail is read in the web process's log.
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # Pages: assets from this server only, no inline script or style.
 CONTENT_SECURITY_POLICY = {

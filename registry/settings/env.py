@@ -59,6 +59,18 @@ def seconds(name: str, default: float) -> float:
     return value
 
 
+def port(name: str, default: int) -> int:
+    """A TCP port.
+
+    Raises:
+        ImproperlyConfigured: not a whole number from 1 to 65535.
+    """
+    text = optional(name, str(default))
+    if not re.fullmatch(r"[1-9]\d{0,4}", text, flags=re.ASCII) or int(text) > 65_535:
+        raise ImproperlyConfigured(f"{name} is {text!r}; expected a port from 1 to 65535")
+    return int(text)
+
+
 def rate(name: str, default: str) -> str | None:
     """A number of requests per time, such as `300/min`; `off` gives None.
 

@@ -18,5 +18,17 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# nginx stands in front (deploy), so the last entry of X-Forwarded-For is the caller.
+# nginx stands in front (deploy), so the last entry of X-Forwarded-For is the caller, whose requests and
+# attempts to sign in are counted.
 REST_FRAMEWORK = {**REST_FRAMEWORK, "NUM_PROXIES": 1}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1
+# A link that sets a new password has no place in a log: without a mail server, no mail is written.
+EMAIL_HOST = env.optional("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+EMAIL_PORT = env.port("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.optional("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.optional("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = EMAIL_PORT == 587
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.optional("DEFAULT_FROM_EMAIL", f"bearing@{ALLOWED_HOSTS[0]}")
