@@ -15,6 +15,9 @@ SHARES = frozenset({"anti_steerable"})
 DIGITS = {"ratio": 3}
 DEFAULT_STRENGTH = 0.3
 
+# A model may end its turn at once; a blank panel would look like a fault of the page.
+EMPTY_REPLY = "(The model ended its turn without a word.)"
+
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
@@ -219,7 +222,8 @@ def _block_rows(selection: Json) -> tuple[BlockRow, ...]:
 def _faders(report: Json, curve: Curve | None) -> tuple[Fader, ...]:
     by_prompt: dict[str, list[tuple[float, str]]] = {}
     for sample in report.get("samples") or []:
-        by_prompt.setdefault(sample["prompt"], []).append((float(sample["strength"]), sample["text"]))
+        reply = sample["text"].strip() or EMPTY_REPLY
+        by_prompt.setdefault(sample["prompt"], []).append((float(sample["strength"]), reply))
     return tuple(_fader(prompt, sorted(replies), curve) for prompt, replies in by_prompt.items())
 
 

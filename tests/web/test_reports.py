@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry.web.reports import default_strength, read_curve, view_report
+from registry.web.reports import EMPTY_REPLY, default_strength, read_curve, view_report
 from tests.factories import make_report
 
 
@@ -65,3 +65,17 @@ def test_metric_without_numbers_shows_dashes_and_its_reason() -> None:
     assert view is not None
     row = view.metrics[4]
     assert (row.value, row.interval, row.beside, row.reason) == ("–", "–", "", "Too few.")
+
+
+def test_empty_reply_is_said_to_be_empty() -> None:
+    report: dict[str, Any] = make_report()
+    for sample in report["samples"]:
+        sample["text"] = ""
+
+    view = view_report(report)
+
+    assert view is not None
+    (fader,) = view.faders
+
+    assert fader.unsteered == EMPTY_REPLY
+    assert {stop.text for stop in fader.stops} == {EMPTY_REPLY}
