@@ -34,7 +34,7 @@ serve: $(RUNTIME)  ## web and one worker on the data of `make demo`; PORT=8000
 	@$(EMBEDDED) serve $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/runs -k lease" runs some
+test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/runs -k lease" runs some
 	@$(BIN)/python tests/chromium.py
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 

@@ -67,6 +67,14 @@ def test_parse_json_loose_json_is_refused(text: str, code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [(4.0, b"4.0"), (1e-4, b"0.0001"), (1e-5, b"1e-05"), (1.5e16, b"1.5e+16"), (-0.0, b"-0.0"), (4, b"4")],
+)
+def test_canonical_json_spells_numbers_as_the_format_page_says(value: float, spelled: bytes) -> None:
+    assert canonical_json(value) == spelled
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, "\ud800", b"bytes"])
 def test_canonical_json_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(FormatError) as caught:
