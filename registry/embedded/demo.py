@@ -1,6 +1,6 @@
 """The main job as a user does it: sign up, push pairs, extract, publish, pull, verify, steer.
 
-Everything goes through the web pages and the `bearing` command; `demo_report` prints and keeps the numbers.
+Everything goes through the web pages and the `bearing` command, and is shown as that command shows it.
 """
 
 import json
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -22,9 +22,9 @@ from typing import Any
 import httpx
 import psutil
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from registry.embedded import demo_report
 from registry.embedded.errors import EmbeddedError
 from registry.embedded.settings import ROOT
 from registry.embedded.stack import Stack, running_stack, stoppable
@@ -73,10 +73,26 @@ class Demo:
         Raises:
             DemoError: it failed, or did not print JSON.
         """
+        self.announce(arguments)
+        printed = self.run(*arguments, "--json", capture=True)
+        try:
+            answer = json.loads(printed)
+        except ValueError as error:
+            raise DemoError(f"bearing {arguments[0]} printed no JSON:\n{printed}") from error
+        return dict(answer)
+
+    def announce(self, arguments: Sequence[str]) -> None:
         self.console.print(Text(f"$ bearing {shlex.join(arguments)}", style="dim"), soft_wrap=True)
+
+    def run(self, *arguments: str, capture: bool) -> str:
+        """Runs one `bearing` command and returns what it prints, or lets it print.
+
+        Raises:
+            DemoError: it failed.
+        """
         done = subprocess.run(
-            [sys.executable, "-m", "steering_core.client", *arguments, "--json"],
-            stdout=subprocess.PIPE,
+            [sys.executable, "-m", "steering_core.client", *arguments],
+            stdout=subprocess.PIPE if capture else None,
             text=True,
             check=False,
             timeout=STEP_SECONDS,
@@ -88,12 +104,10 @@ class Demo:
             },
         )
         if done.returncode != 0:
-            raise DemoError(f"bearing {arguments[0]} ended with status {done.returncode}\n{done.stdout}")
-        try:
-            answer = json.loads(done.stdout)
-        except ValueError as error:
-            raise DemoError(f"bearing {arguments[0]} printed no JSON:\n{done.stdout}") from error
-        return dict(answer)
+            raise DemoError(
+                f"bearing {arguments[0]} ended with status {done.returncode}\n{done.stdout or ''}"
+            )
+        return done.stdout or ""
 
 
 def run_demo(data: Path, *, port: int | None, once: bool) -> int:
@@ -223,9 +237,30 @@ def extract_vector(demo: Demo) -> None:
         extracted = demo.bearing("extract", dataset, "--model", MODEL, "--vector", VECTOR)
         demo.result["run"] = extracted["run"]["id"]
     with demo.step("report", "4. The report"):
-        shown = demo.bearing("show", f"{demo.owner}/{VECTOR}")
-        demo.result |= demo_report.measured(shown)
-        demo_report.show_report(demo.console, shown["report"])
+        shown = ("show", f"{demo.owner}/{VECTOR}")
+        demo.result |= measured(demo.bearing(*shown))
+        demo.run(*shown, capture=False)
+
+
+def measured(shown: Json) -> Json:
+    """The numbers of `bearing show` that demo-result.json keeps.
+
+    Raises:
+        KeyError: the answer lacks the report or a part of it.
+    """
+    report = shown["report"]
+    curve = report["dose_response"]
+    return {
+        "model_hash": shown["base_model"]["model_hash"],
+        "verdict": report["verdict"],
+        "summary": report["summary"],
+        "selection": report["selection"],
+        "metrics": report["metrics"],
+        "dose_response": curve["points"],
+        "window": curve["window"],
+        "random_control": curve["control"],
+        "effect": curve["effect"],
+    }
 
 
 def publish_vector(demo: Demo) -> None:
@@ -251,10 +286,23 @@ def steer_model(demo: Demo) -> None:
         tried = demo.bearing("try", demo.result["vector"], *options, "--prompt", example_prompt())
         demo.result["texts"] = tried["samples"]
         demo.result["seconds_to_first_steered_text"] = round(time.time() - demo.started, 1)
-        demo_report.show_texts(demo.console, demo.result["texts"])
+        for sample in demo.result["texts"]:
+            show_texts(demo.console, sample)
         demo.console.print(
             f"{demo.result['seconds_to_first_steered_text']:.1f} s from the start to this text"
         )
+
+
+def show_texts(console: Console, sample: Json) -> None:
+    """The replies to one prompt, without and with the vector."""
+    table = Table(box=None, show_header=False)
+    for label, text in (
+        ("prompt", sample["prompt"]),
+        ("without", sample["before"]),
+        (f"at {sample['strength']:+g}", sample["after"]),
+    ):
+        table.add_row(Text(label, style="dim"), Text(text))
+    console.print(table)
 
 
 def example_prompt() -> str:
