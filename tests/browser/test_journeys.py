@@ -71,6 +71,8 @@ def test_refused_file_keeps_the_name_and_says_why(signed_in: Page, tmp_path: Pat
 
 
 def test_upload_by_keyboard_alone(signed_in: Page, pairs: Path) -> None:
+    # Listened to from the start: a listener added just before the key may come too late.
+    signed_in.on("filechooser", lambda chooser: chooser.set_files(pairs))
     signed_in.goto("/datasets/new")
     signed_in.keyboard.press("Tab")
     expect(signed_in.locator(".skip")).to_be_focused()
@@ -82,9 +84,8 @@ def test_upload_by_keyboard_alone(signed_in: Page, pairs: Path) -> None:
     expect(signed_in.locator("#one-file")).to_be_focused()
     signed_in.keyboard.press("Tab")
     expect(signed_in.locator("#id_file")).to_be_focused()
-    with signed_in.expect_file_chooser() as chooser:
-        signed_in.keyboard.press("Enter")
-    chooser.value.set_files(pairs)
+    signed_in.keyboard.press("Enter")
+    expect(signed_in.locator("[data-chosen]").first).to_contain_text(pairs.name)
     signed_in.keyboard.press("Tab")
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_label("Name")).to_have_value("by-keyboard")
@@ -131,7 +132,8 @@ def test_publish_from_the_draft(signed_in: Page, acme: Any) -> None:
 def test_run_page_follows_the_run_to_its_end(signed_in: Page, acme: Any) -> None:
     from registry.runs.claims import ArtifactResult
     from registry.runs.leases import run_claim, run_complete, run_progress
-    from tests.factories import make_artifact, make_dataset_version, make_report
+    from tests.factories import make_artifact, make_dataset_version
+    from tests.reports import make_report
 
     make_base_model()
     make_dataset_version(owner=acme)

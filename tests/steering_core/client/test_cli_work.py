@@ -216,7 +216,10 @@ def test_run_watch_interrupted_says_how_to_come_back(server: Any, tmp_path: Path
     while not server.seen:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
+    try:
+        output, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130, errors
     assert output == ""
     assert f"bearing run watch {RUN}" in errors
