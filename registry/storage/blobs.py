@@ -1,11 +1,7 @@
-"""The blob store contract and its factory. `local.py` keeps a folder, `s3.py` a bucket; both write once."""
+"""The blob store contract. `local` keeps a folder, `s3` a bucket; both write once; `chosen` picks one."""
 
 import re
-from functools import cache
-from pathlib import Path
 from typing import Protocol
-
-from django.conf import settings
 
 from registry.core.errors import RegistryError, UnavailableError
 
@@ -51,15 +47,3 @@ def blob_key(sha256: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError(f"{sha256!r} is not a sha256")
     return f"blobs/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
-
-
-@cache
-def blob_store() -> BlobStore:
-    """The store that the settings name: S3 when `S3_BUCKET` is set, else a folder."""
-    if settings.S3 is not None:
-        from registry.storage.s3 import S3BlobStore  # boto3 takes 0.3 s to import; a folder needs none of it
-
-        return S3BlobStore(settings.S3)
-    from registry.storage.local import LocalBlobStore
-
-    return LocalBlobStore(Path(settings.BLOB_STORE_PATH))

@@ -8,7 +8,8 @@ import hashlib
 import logging
 import time
 
-from registry.storage.blobs import BlobCorruptError, BlobMissingError, blob_store
+from registry.storage.blobs import BlobCorruptError, BlobMissingError
+from registry.storage.chosen import blob_store
 from registry.storage.models import Blob
 
 logger = logging.getLogger(__name__)

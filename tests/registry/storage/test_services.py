@@ -10,7 +10,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from registry.storage.blobs import BlobCorruptError, BlobMissingError, blob_key, blob_store
+from registry.storage.blobs import BlobCorruptError, BlobMissingError, blob_key
+from registry.storage.chosen import blob_store
 from registry.storage.local import LocalBlobStore
 from registry.storage.models import Blob
 from registry.storage.s3 import S3BlobStore
