@@ -19,8 +19,9 @@ from steering_core.demo.datasets import demo_pairs
 from steering_core.formats.bearing import write_vector
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.pair import ContrastivePair
-from steering_core.spec import STRENGTHS, ModelIdentity, Provenance
+from steering_core.spec import ModelIdentity, Provenance
 from steering_core.vector import SteeringVector
+from tests.reports import make_report
 
 MODEL_HASH = "sha256:" + "ab" * 32
 
@@ -100,88 +101,6 @@ def make_vector(seed: int = 0) -> SteeringVector:
 def make_artifact(seed: int = 0) -> bytes:
     """The native file of `make_vector`."""
     return write_vector(make_vector(seed))
-
-
-def make_report(verdict: str = "pass") -> dict[str, Any]:
-    """A report of the shape that `steering_core.evaluation.report` writes, with round numbers."""
-    curve = [(s, round(1.5 * s, 3)) for s in STRENGTHS]
-    points = [
-        {
-            "strength": s,
-            "multiplier": s * 6,
-            "mean": y,
-            "low": y - 0.15,
-            "high": y + 0.15,
-            "coherence": 1 - abs(s) / 4,
-        }
-        for s, y in curve
-    ]
-    metric = {
-        "value": 0.97,
-        "low": 0.93,
-        "high": 0.99,
-        "beside": {"label": "by length alone", "value": 0.55},
-        "verdict": verdict,
-        "reason": "Passes if the lower bound is at least 0.85: it is 0.93.",
-    }
-    names = {
-        "auroc": "Does the direction exist?",
-        "ratio": "Is the shift large enough to see?",
-        "steerability": "Does it move what the model prefers?",
-        "anti_steerable": "On every prompt?",
-        "effect": "Does it move behaviour?",
-        "coherence": "Does the model stay coherent?",
-    }
-    return {
-        "report_version": 1,
-        "verdict": verdict,
-        "summary": "Turns replies from casual to formal; works from -0.3 to 0.45.",
-        "trait": {
-            "scorer": "demo:formality",
-            "label": "formality",
-            "negative_pole": "casual",
-            "positive_pole": "formal",
-        },
-        "counts": {"train": 12, "select": 4, "test": 4, "test_groups": 4, "left_out": 0},
-        "selection": {
-            "site": "resid_post",
-            "block": 2,
-            "pooling": "response_mean",
-            "method": "mean_difference",
-            "blocks": [
-                {"block": b, "auroc": 0.9 + b / 100, "ratio": 0.1 + b / 50, "effect": b / 3} for b in range(4)
-            ],
-        },
-        "scale": {"direction_norm": 2.1, "residual_norm": 12.5, "ratio": 0.168},
-        "metrics": [
-            {"id": name, "question": question, "label": name, **metric} for name, question in names.items()
-        ],
-        "dose_response": {
-            "score": "formality",
-            "n_prompts": 24,
-            "points": points,
-            "control": {
-                "n_vectors": 19,
-                "strength": 0.3,
-                "effects": [round(0.02 * k - 0.19, 2) for k in range(19)],
-                "points": [{"strength": s, "median": 0.0, "low": -0.2, "high": 0.2} for s in (-0.3, 0.3)],
-                "kind": "isotropic, equal norm",
-            },
-            "effect": {"value": 0.9, "low": 0.7, "high": 1.1},
-            "window": [-0.3, 0.45],
-        },
-        "samples": [
-            {"prompt": "how do i reset the old router ?", "strength": s, "text": text}
-            for s, text in (
-                (-0.3, "hey buddy . just reset it !"),
-                (0.0, "you can reset it ."),
-                (0.3, "kindly reset it ."),
-            )
-        ],
-        "seeds": {"sampling": 1, "bootstrap": 2, "controls": 3},
-        "software": {"torch": "2.13.0", "transformers": "5.23.0"},
-        "duration_seconds": 9.5,
-    }
 
 
 def make_run(owner: User | None = None, vector: str = "formality", **changes: str) -> Run:

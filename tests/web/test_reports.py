@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from registry.web.reports import EMPTY_REPLY, default_strength, read_curve, view_report
-from tests.factories import make_report
+from tests.reports import make_report
 
 
 def test_report_whole_shows_every_part() -> None:

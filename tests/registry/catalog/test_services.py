@@ -24,7 +24,8 @@ from registry.storage.models import Blob
 from registry.storage.services import blob_put
 from steering_core.demo.paths import weights_path
 from steering_core.errors import ModelError
-from tests.factories import make_report, make_vector_version
+from tests.factories import make_vector_version
+from tests.reports import make_report
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,8 @@ from registry.runs.leases import run_claim, run_complete, run_fail, run_heartbea
 from registry.runs.models import Run
 from registry.runs.services import run_cancel
 from registry.runs.states import ErrorClass, RunState
-from tests.factories import make_artifact, make_report
+from tests.factories import make_artifact
+from tests.reports import make_report
 
 
 def claimed(run: Run) -> RunClaim:
