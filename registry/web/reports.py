@@ -84,7 +84,6 @@ class ReportView:
     verdict: str
     summary: str
     poles: tuple[str, str] | None
-    has_scorer: bool
     curve: Curve | None
     plots: tuple[SafeString, ...]
     points: tuple[PointRow, ...]
@@ -118,7 +117,6 @@ def view_report(report: Json | None) -> ReportView | None:
         verdict=str(report.get("verdict") or ""),
         summary=minus(str(report.get("summary") or "")),
         poles=read_poles(report),
-        has_scorer=read_poles(report) is not None,
         curve=curve,
         plots=(dose_response(curve, WIDE), dose_response(curve, NARROW)) if curve else (),
         points=tuple(_point_row(point, curve) for point in curve.points) if curve else (),

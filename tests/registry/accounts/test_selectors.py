@@ -1,23 +1,14 @@
-"""Reading users and tokens."""
+"""Reading tokens."""
 
 from typing import Any
 
 import pytest
 
-from registry.accounts.selectors import owner_get, token_list
+from registry.accounts.selectors import token_list
 from registry.accounts.services import token_create, token_revoke
-from registry.core.errors import NotFoundError
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db
-
-
-def test_owner_get_finds_active_users_alone(owner: Any) -> None:
-    assert owner_get(username="acme") == owner
-    owner.is_active = False
-    owner.save()
-    with pytest.raises(NotFoundError):
-        owner_get(username="acme")
 
 
 def test_token_list_leaves_out_revoked_and_foreign(owner: Any, other: Any) -> None:
