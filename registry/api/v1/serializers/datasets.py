@@ -7,15 +7,7 @@ from rest_framework import serializers
 from registry.api import links
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.datasets.models import Dataset, DatasetVersion
-
-FORMAT_LABELS = {
-    "jsonl": "JSON Lines, one pair per line",
-    "csv": "CSV with a header",
-    "caa": "CAA A/B questions (JSON)",
-    "preference_jsonl": "Preferences, JSON Lines",
-    "preference_csv": "Preferences, CSV",
-    "two_files": "Two files, zipped by line",
-}
+from steering_core.pairs.readers import FORMAT_LABELS
 
 
 class DatasetQuery(serializers.Serializer[Any]):
