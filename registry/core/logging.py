@@ -21,11 +21,11 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
 
 
 class IdsFilter(logging.Filter):
-    """Adds the ids that are bound in this context to every record."""
+    """Adds the ids that are bound in this context to every record that does not name its own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = request_id.get()
-        record.run_id = run_id.get()
+        record.__dict__.setdefault("request_id", request_id.get())
+        record.__dict__.setdefault("run_id", run_id.get())
         return True
 
 

@@ -20,5 +20,9 @@ def test_line_carries_event_ids_and_extras() -> None:
     assert "run_id" not in found
 
 
+def test_line_keeps_an_id_that_the_event_names() -> None:
+    assert json.loads(line("run queued", run_id="r2"))["run_id"] == "r2"
+
+
 def test_newline_in_a_value_starts_no_line() -> None:
     assert "\n" not in line("owner %s", "a\nb", name_of_owner="x\ny")
