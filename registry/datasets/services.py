@@ -70,7 +70,7 @@ def dataset_check(*, data: bytes, filename: str = "", negative: bytes | None = N
         fields = {} if error.row is None else {"row": str(error.row)}
         raise InvalidError(error.message, code=error.code, fields=fields) from error
     preview = [
-        {name: text[:PREVIEW_CHARS] for name, text in asdict(pair).items()}
+        {name: _shortened(text) for name, text in asdict(pair).items()}
         for pair in pair_file.pairs[:PREVIEW_ROWS]
     ]
     return CheckedDataset(
@@ -165,6 +165,10 @@ def dataset_make_public(*, owner: User, name: str) -> Dataset:
     dataset.visibility = Visibility.PUBLIC
     dataset.save(update_fields=["visibility"])
     return dataset
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
 
 
 def clean_filename(filename: str) -> str:
