@@ -12,9 +12,7 @@ class RunClaim:
 
     run_id: str
     lease_token: int
-    attempt: int
     lease_seconds: float
-    time_limit_seconds: float
     spec: ExtractionSpec
     dataset_sha256: str
     model_name: str

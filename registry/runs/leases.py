@@ -21,11 +21,10 @@ from registry.runs.models import Run
 from registry.runs.services import event_add, run_end
 from registry.runs.states import ErrorClass, RunState
 from registry.storage.services import blob_put
+from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)
-
-MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
 
 
 def run_claim(*, run_id: str) -> RunClaim | None:
@@ -57,9 +56,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
     return RunClaim(
         run_id=str(run.pk),
         lease_token=run.lease_token,
-        attempt=run.attempt,
         lease_seconds=settings.RUN_LEASE_SECONDS,
-        time_limit_seconds=settings.RUN_TIME_LIMIT_SECONDS,
         spec=ExtractionSpec(**version.spec),
         dataset_sha256=version.dataset_version.blob_id,
         model_name=model.name,
@@ -80,14 +77,19 @@ def run_heartbeat(*, run_id: str, lease_token: int) -> Heartbeat:
 
 
 def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, message: str) -> bool:
-    """Record how far a run is; False when the lease is no longer the caller's."""
+    """Record how far a run is; False when the lease is no longer the caller's.
+
+    A new stage becomes a line of the log; a step within a stage only moves the progress.
+    """
     with transaction.atomic():
         run = _mine(run_id, lease_token)
         if run is None:
             return False
-        run.stage, run.progress = stage[:40], min(max(progress, 0.0), 1.0)
+        is_new_stage = run.stage != stage
+        run.stage, run.progress = stage, min(max(progress, 0.0), 1.0)
         run.save(update_fields=["stage", "progress"])
-        event_add(run, stage, message)
+        if is_new_stage:
+            event_add(run, stage, message)
     return True
 
 

@@ -133,6 +133,22 @@ def test_run_progress_is_recorded_with_an_event(run: Run) -> None:
     assert run.events.last().message == "block 2 of 4"
 
 
+def test_run_progress_within_a_stage_moves_and_logs_nothing(run: Run) -> None:
+    claim = claimed(run)
+    for fraction in (0.1, 0.2, 0.3):
+        run_progress(
+            run_id=claim.run_id,
+            lease_token=claim.lease_token,
+            stage="extract",
+            progress=fraction,
+            message="reading",
+        )
+
+    run.refresh_from_db()
+    assert run.progress == 0.3
+    assert run.events.filter(stage="extract").count() == 1
+
+
 def test_run_progress_with_an_old_token_writes_nothing(run: Run) -> None:
     zombie = claimed(run)
     let_the_lease_lapse(run)
