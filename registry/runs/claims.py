@@ -12,6 +12,7 @@ class RunClaim:
 
     run_id: str
     lease_token: int
+    attempt: int
     lease_seconds: float
     spec: ExtractionSpec
     dataset_sha256: str

@@ -22,6 +22,7 @@ from registry.runs.services import event_add, run_end
 from registry.runs.states import ErrorClass, RunState
 from registry.storage.services import blob_put
 from steering_core.formats.bearing import MEDIA_TYPE
+from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from steering_core.spec import canonical_json, digest, digest_hex, parse_site_ke
 from steering_core.vector import Direction, SteeringVector
 
 FORMAT_NAME = "bearing"
+MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
 NORM_RANGE = (1e-6, 1e6)
 _SMALLEST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 

@@ -17,9 +17,8 @@ from registry.catalog.selectors import artifact_read, version_by_digest, version
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.visibility import Visibility
+from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
-
-MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
 
 
 class VersionGet(Endpoint):

@@ -19,8 +19,7 @@ from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
 from registry.web.plots import fader_gradient
 from registry.web.reports import view_report
-
-MEDIA_TYPE = "application/vnd.bearing.vector+safetensors"
+from steering_core.formats.bearing import MEDIA_TYPE
 
 
 @require_safe
