@@ -22,7 +22,6 @@ from registry.runs.services import event_add, run_end
 from registry.runs.states import ErrorClass, RunState
 from registry.storage.services import blob_put
 from steering_core.formats.bearing import MEDIA_TYPE
-from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)
@@ -57,6 +56,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
     return RunClaim(
         run_id=str(run.pk),
         lease_token=run.lease_token,
+        attempt=run.attempt,
         lease_seconds=settings.RUN_LEASE_SECONDS,
         spec=ExtractionSpec(**version.spec),
         dataset_sha256=version.dataset_version.blob_id,
