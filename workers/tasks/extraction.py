@@ -21,11 +21,12 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
 
     def within(stage: str, fraction: float, message: str) -> None:
         progress(stage, LOADED + (MEASURED - LOADED) * fraction, message)
+        if stage == "select":  # activations are read, nothing is stored
+            fault_point("mid_extraction", claim.run_id)
 
     progress("load", 0.0, f"loading {claim.model_name}")
     model = load(claim.model_path, claim.model_hash, claim.model_name)
     pairs = read_pairs(blob_read(sha256=claim.dataset_sha256)).pairs
-    fault_point("mid_extraction", claim.run_id)
     outcome = extract_and_evaluate(
         model,
         pairs,
