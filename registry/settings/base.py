@@ -1,5 +1,7 @@
 """Settings common to every environment. Values come from `env`; the other modules change few of them."""
 
+from pathlib import Path
+
 import dj_database_url
 from csp.constants import NONE, SELF
 
@@ -138,7 +140,7 @@ FILE_UPLOAD_HANDLERS = ["registry.core.uploads.BoundedUploadHandler"]
 UPLOAD_MAX_BYTES = 33 * 1024 * 1024
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
