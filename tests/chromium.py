@@ -41,14 +41,20 @@ def playwright_chromium() -> str:
 def install_chromium() -> None:
     """Playwright's own download; as root on Debian the distribution's package when that is blocked."""
     print("set-up: Chromium for the browser tests", flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "playwright", "install", "chromium"], check=False, timeout=600
-    )
-    if done.returncode == 0 or os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if succeeds(sys.executable, "-m", "playwright", "install", "chromium"):
         return
+    if os.geteuid() == 0 and shutil.which("apt-get") is not None:
+        succeeds("apt-get", "update", "-qq")
+        succeeds("apt-get", "install", "-y", "-qq", "chromium")
+
+
+def succeeds(*command: str) -> bool:
+    """Whether a command ends well within ten minutes; a blocked download may hang instead of failing."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], check=False, timeout=300, env=environment)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, timeout=900, env=environment)
+    try:
+        return subprocess.run(command, check=False, timeout=600, env=environment).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def main() -> int:
