@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
 from steering_core.demo.scoring import choose_scorer
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.models.load import LanguageModel, load_model
@@ -25,10 +23,6 @@ def load(path: str, model_hash: str, name: str) -> LanguageModel:
     Raises:
         ModelError: the folder is gone, changed or unsafe.
     """
-    if torch.get_num_threads() > 1 and best_device() == "cpu":
-        # Several threads on a busy small machine are slower than one: they wait for each other at every
-        # layer.
-        torch.set_num_threads(1)
     return load_model(Path(path), device=best_device(), expected_hash=model_hash, name=name)
 
 

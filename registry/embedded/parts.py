@@ -21,11 +21,12 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process of the service; it may take `grace_seconds` to end in order."""
+    """One process of the service; it may take `grace_seconds` to end in order. `settings` are its own."""
 
     name: str
     command: tuple[str, ...]
     grace_seconds: float = 10.0
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def web(port: int) -> Part:
@@ -35,10 +36,13 @@ def web(port: int) -> Part:
 
 
 def worker() -> Part:
-    """Ends fast: a run that is cut off is taken up again at the next start."""
+    """Ends fast: a run that is cut off is taken up again at the next start.
+
+    One thread for torch: the demo model is so small that several would only wait for each other.
+    """
     command = (sys.executable, "-m", "celery", "-A", "workers.celery", "worker", "--loglevel", "INFO")
     options = ("--pool", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-Q", "gpu,cpu")
-    return Part("worker", (*command, *options), grace_seconds=3.0)
+    return Part("worker", (*command, *options), grace_seconds=3.0, settings={"OMP_NUM_THREADS": "1"})
 
 
 def sweeper() -> Part:
@@ -63,7 +67,8 @@ class Supervised:
     start_again_at: float = 0.0
 
     def start(self) -> None:
-        self.process = spawn(self.part.command, log=self.log, env=self.environment, cwd=ROOT)
+        environment = {**self.part.settings, **self.environment}
+        self.process = spawn(self.part.command, log=self.log, env=environment, cwd=ROOT)
         self.started = time.monotonic()
 
     def ask_to_stop(self) -> None:
