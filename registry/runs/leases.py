@@ -51,7 +51,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         run = Run.objects.select_related("vector_version__base_model", "vector_version__dataset_version").get(
             pk=run_id
         )
-        event_add(run, "claimed", f"a worker took the run, attempt {run.attempt}")
+        event_add(run, "claimed", f"A worker took the run, attempt {run.attempt}")
     version, model = run.vector_version, run.vector_version.base_model
     return RunClaim(
         run_id=str(run.pk),
@@ -119,7 +119,7 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
         run.lease_until = None
         run.finished_at = Now()
         run.save()
-        event_add(run, "done", f"verdict {version.verdict}")
+        event_add(run, "done", f"Verdict {version.verdict}")
         fault_point("inside_commit", run_id)
     logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
     return True
@@ -142,7 +142,7 @@ def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: st
             run.not_before = Now() + timedelta(seconds=pause_seconds)
             run.notified_at = None
             run.save()
-            event_add(run, "queued", f"something on our side failed; trying again in {pause_seconds:.0f} s")
+            event_add(run, "queued", f"Something on our side failed; trying again in {pause_seconds:.0f} s")
             return True
         states = {ErrorClass.CANCELLED: RunState.CANCELLED, ErrorClass.TIMED_OUT: RunState.TIMED_OUT}
         run_end(run, states.get(error_class, RunState.FAILED), error_class, code, message)
@@ -164,7 +164,7 @@ def _publish_as_wished(run: Run) -> None:
             visibility=wish["visibility"],
         )
     except ConflictError as error:
-        event_add(run, "publish", f"extracted but not published: {error.message}")
+        event_add(run, "publish", f"Extracted but not published: {error.message}")
 
 
 def _mine(run_id: str, lease_token: int) -> Run | None:

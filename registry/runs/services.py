@@ -92,7 +92,7 @@ def extraction_start(
                 idempotency_key=idempotency_key or None,
                 request_digest=request_digest,
             )
-            event_add(run, "queued", "waiting for a worker")
+            event_add(run, "queued", "Waiting for a worker")
             ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.
@@ -123,12 +123,12 @@ def run_cancel(*, owner: User, run_id: str) -> Run:
             raise ConflictError(f"this run has {run.state} and cannot be cancelled", code="run.ended")
         if run.state == RunState.QUEUED:
             run_end(
-                run, RunState.CANCELLED, ErrorClass.CANCELLED, "run.cancelled", "cancelled before it started"
+                run, RunState.CANCELLED, ErrorClass.CANCELLED, "run.cancelled", "Cancelled before it started"
             )
         elif run.state == RunState.RUNNING and not run.cancel_requested:
             run.cancel_requested = True
             run.save(update_fields=["cancel_requested"])
-            event_add(run, run.stage, "cancel requested")
+            event_add(run, run.stage, "Cancel requested")
     return run
 
 

@@ -24,7 +24,7 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
         if stage == "select":  # activations are read, nothing is stored
             fault_point("mid_extraction", claim.run_id)
 
-    progress("load", 0.0, f"loading {claim.model_name}")
+    progress("load", 0.0, f"Loading {claim.model_name}")
     model = load(claim.model_path, claim.model_hash, claim.model_name)
     pairs = read_pairs(blob_read(sha256=claim.dataset_sha256)).pairs
     outcome = extract_and_evaluate(
@@ -35,5 +35,5 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
         scorer=scorer_for(claim.scorer, pairs),
         progress=within,
     )
-    progress("store", MEASURED, "storing the vector")
+    progress("store", MEASURED, "Storing the vector")
     return ArtifactResult(artifact=write_vector(outcome.vector), report=outcome.report)
