@@ -212,14 +212,17 @@ def test_run_watch_interrupted_says_how_to_come_back(server: Any, tmp_path: Path
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background of a shell ignores Ctrl-C, and hands that on to its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    while not server.seen:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    try:
-        output, errors = process.communicate(timeout=30)
-    finally:
-        process.kill()
+    with process:
+        while not server.seen:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        try:
+            output, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130, errors
     assert output == ""
     assert f"bearing run watch {RUN}" in errors
