@@ -18,12 +18,17 @@ Method = Literal["mean_difference", "pca", "logistic_probe", "whitened"]
 Pooling = Literal["auto", "response_mean", "answer_token", "prompt_last", "next_turn"]
 Effort = Literal["quick", "standard"]
 Operation = Literal["add", "project", "clamp"]
+Sign = Literal["positive", "negative", "unknown"]
 
 SITES: tuple[str, ...] = get_args(Site)
 METHODS: tuple[str, ...] = get_args(Method)
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 EFFORTS: tuple[str, ...] = get_args(Effort)
 OPERATIONS: tuple[str, ...] = get_args(Operation)
+SIGNS: tuple[str, ...] = get_args(Sign)
+
+# (site, block index): where a direction is read or written.
+Place = tuple[str, int]
 
 # One stream of a residual with several is written resid_post@k.
 _SITE = re.compile(rf"(?P<name>{'|'.join(SITES)})(?:(?<=resid_post)@(?P<stream>0|[1-9][0-9]?))?")
@@ -177,13 +182,17 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a vector came from; every field is a plain string so that it fits in a file header."""
+    """Where a vector came from; every field is a plain string so that it fits in a file header.
+
+    `dtype` is what the activations were computed in, such as float32; "" where it is not known.
+    """
 
     method: str
     pooling: str
     dataset_digest: str
     spec_digest: str
     software: str
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,19 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from steering_core.errors import FormatError, ModelMismatchError
-from steering_core.spec import OPERATIONS, ModelIdentity, Provenance, parse_site_key
+from steering_core.spec import OPERATIONS, SIGNS, ModelIdentity, Provenance, parse_site_key
 
 Direction = npt.NDArray[np.float32]
+
+_OPPOSITE = {"positive": "negative", "negative": "positive", "unknown": "unknown"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,7 +30,12 @@ class SteeringVector:
         directions: site key (`resid_post.3`) -> (d_model,) float32, the natural shift, not normalised.
         residual_norms: site key -> mean norm of the residual stream there, same unit as the directions.
         operation: the one the vector was calibrated for.
+        sign: the pole of the pairs that the directions point to: `positive`, `negative` or `unknown`.
+        set_points: site key -> mean projection of the negative and of the positive texts on the unit
+            direction, same unit as the directions; what `clamp` holds a projection to. Empty if not measured.
         window: lowest and highest strength that work before the model degrades, or None if not measured.
+        doses: (strength, nats), strengths rising: the 95th percentile over tokens of the divergence of the
+            next-token distribution from the unsteered one. Empty if not measured.
         provenance: where it came from.
 
     Raises:
@@ -39,14 +47,21 @@ class SteeringVector:
     residual_norms: Mapping[str, float]
     provenance: Provenance
     operation: str = "add"
+    sign: str = "unknown"
+    set_points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     window: tuple[float, float] | None = None
+    doses: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         directions = {key: _checked(key, self.directions[key], self.model) for key in sorted(self.directions)}
         _check_scale(directions, self.residual_norms, self.operation, self.window)
+        _check_measured(directions, self.sign, self.set_points, self.doses)
         norms = {key: float(self.residual_norms[key]) for key in directions}
+        points = {key: (float(low), float(high)) for key, (low, high) in sorted(self.set_points.items())}
         object.__setattr__(self, "directions", MappingProxyType(directions))
         object.__setattr__(self, "residual_norms", MappingProxyType(norms))
+        object.__setattr__(self, "set_points", MappingProxyType(points))
+        object.__setattr__(self, "doses", tuple((float(s), float(nats)) for s, nats in self.doses))
         if self.window is not None:
             object.__setattr__(self, "window", (float(self.window[0]), float(self.window[1])))
 
@@ -89,22 +104,30 @@ class SteeringVector:
         return self * -1.0
 
     def __mul__(self, factor: float) -> "SteeringVector":
-        """Every direction times `factor`. The window is in strengths, so only the sign moves it."""
+        """Every direction times `factor`. What is measured in strengths only turns with its sign."""
         if not math.isfinite(factor):
             raise FormatError(
                 f"cannot multiply a vector by {factor}; expected a finite number",
                 code="format.not_finite",
             )
         scaled = {key: _scaled(direction, factor) for key, direction in self.directions.items()}
-        window = self.window if factor > 0 else None
-        if factor < 0 and self.window is not None:
-            window = (-self.window[1], -self.window[0])
-        return replace(self, directions=scaled, window=window)
+        if factor > 0:
+            return replace(self, directions=scaled)
+        if factor == 0:
+            return replace(self, directions=scaled, sign="unknown", set_points={}, window=None, doses=())
+        return replace(
+            self,
+            directions=scaled,
+            sign=_OPPOSITE[self.sign],
+            set_points={key: (-negative, -positive) for key, (negative, positive) in self.set_points.items()},
+            window=None if self.window is None else (-self.window[1], -self.window[0]),
+            doses=tuple((-strength, nats) for strength, nats in reversed(self.doses)),
+        )
 
     __rmul__ = __mul__
 
     def __add__(self, other: "SteeringVector") -> "SteeringVector":
-        """Site by site; a site that only one of them has is kept. The sum has no measured window.
+        """Site by site; a site that only one of them has is kept. Nothing is measured of the sum.
 
         Raises:
             ModelMismatchError: they belong to different base model revisions.
@@ -119,7 +142,10 @@ class SteeringVector:
             self,
             directions=directions,
             residual_norms={**other.residual_norms, **self.residual_norms},
+            sign=self.sign if self.sign == other.sign else "unknown",
+            set_points={},
             window=None,
+            doses=(),
             provenance=_joined(self.provenance, other.provenance),
         )
 
@@ -197,6 +223,29 @@ def _check_scale(
         )
 
 
+def _check_measured(
+    directions: Mapping[str, Direction],
+    sign: str,
+    set_points: Mapping[str, tuple[float, float]],
+    doses: tuple[tuple[float, float], ...],
+) -> None:
+    if sign not in SIGNS:
+        raise FormatError(f"sign {sign!r} is not known; choose one of {', '.join(SIGNS)}", code="format.sign")
+    if not set(set_points) <= set(directions):
+        raise FormatError(
+            f"set points at {sorted(set_points)} but directions at {sorted(directions)}",
+            code="format.set_points",
+        )
+    if not all(math.isfinite(value) for points in set_points.values() for value in points):
+        raise FormatError("a set point is not a finite number", code="format.set_points")
+    rising = all(left[0] < right[0] for left, right in pairwise(doses))
+    if not rising or not all(math.isfinite(s) and math.isfinite(nats) and nats >= 0 for s, nats in doses):
+        raise FormatError(
+            "doses are not (strength, nats) in rising order of strength, with nats from 0 on",
+            code="format.doses",
+        )
+
+
 def _scaled(direction: Direction, factor: float) -> Direction:
     # Overflow is caught as infinity by the check of the new vector.
     with np.errstate(over="ignore", under="ignore"):
@@ -233,4 +282,5 @@ def _joined(left: Provenance, right: Provenance) -> Provenance:
         dataset_digest=left.dataset_digest if left.dataset_digest == right.dataset_digest else "",
         spec_digest="",
         software=left.software if left.software == right.software else "",
+        dtype=left.dtype if left.dtype == right.dtype else "",
     )

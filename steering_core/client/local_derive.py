@@ -9,7 +9,7 @@ import numpy as np
 
 from steering_core.errors import ExtractionError
 from steering_core.evaluation.ranking import (
-    Place,
+    ScoredPlace,
     candidates,
     choose,
     method_name,
@@ -63,7 +63,7 @@ def gathered(file: Path, dropped: Sequence[int], others: Sequence[Path], merged:
     return copy_statistics([(first, kept), *((one, np.arange(one.n_pairs)) for one in more)], merged)
 
 
-def placed(statistics: Statistics, asked: Asked) -> tuple[list[Place], Place]:
+def placed(statistics: Statistics, asked: Asked) -> tuple[list[ScoredPlace], ScoredPlace]:
     """Every place at the site, and the one asked for or, where that leaves several, ranked first.
 
     Raises:
@@ -98,7 +98,7 @@ def reason(statistics: Statistics, asked: Asked) -> str:
     return "nearest to the middle, since nothing was held out"
 
 
-def vector_of(statistics: Statistics, asked: Asked, place: Place) -> SteeringVector:
+def vector_of(statistics: Statistics, asked: Asked, place: ScoredPlace) -> SteeringVector:
     """The direction of a place as a steering vector."""
     software = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "scikit-learn"))
     provenance = Provenance(

@@ -14,7 +14,7 @@ from steering_core.client.local_files import Dataset, blocks_of, dataset_of
 from steering_core.errors import ModelError
 from steering_core.evaluation.choosing import Chooser, has_prompts
 from steering_core.evaluation.pipeline import Outcome, extract_and_evaluate, pilot_message
-from steering_core.evaluation.ranking import Place, method_name, place_vector, score_places
+from steering_core.evaluation.ranking import ScoredPlace, method_name, place_vector, score_places
 from steering_core.evaluation.rollouts import Rollouts, roll_out
 from steering_core.extraction.derive import Recipe, derive
 from steering_core.extraction.extract import EncodedSplits, encode_splits, extract, read_pilot
@@ -61,8 +61,8 @@ class Read:
 class Chosen:
     """Every place, and those whose directions go into the file; `why` is half a sentence for people."""
 
-    places: Sequence[Place]
-    chosen: Sequence[Place]
+    places: Sequence[ScoredPlace]
+    chosen: Sequence[ScoredPlace]
     why: str
 
 
@@ -198,7 +198,7 @@ def counts_message(counts: Mapping[str, int], max_tokens: int) -> str:
     return encoding_message(kept, counts["left_out"], boundary, max_tokens)
 
 
-def place_reason(place: Place, statistics: Statistics) -> str:
+def place_reason(place: ScoredPlace, statistics: Statistics) -> str:
     """Why a place was chosen, as half a sentence for people."""
     n_select = len(statistics.split("select"))
     if place.score.effect is not None:
@@ -225,7 +225,7 @@ def _fitting(
     return fits
 
 
-def _asked_places(statistics: Statistics, wanted: Wanted) -> list[Place]:
+def _asked_places(statistics: Statistics, wanted: Wanted) -> list[ScoredPlace]:
     places = score_places(statistics, wanted.recipe, wanted.site)
     for block in set(statistics.reading.blocks) - {place.score.block for place in places}:
         # It was left out because this fails; the failure says why.

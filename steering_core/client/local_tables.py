@@ -12,7 +12,7 @@ from steering_core.client.tables import listing
 from steering_core.spec import site_key
 
 if TYPE_CHECKING:  # `ranking` needs scikit-learn, which takes a second to import
-    from steering_core.evaluation.ranking import Place
+    from steering_core.evaluation.ranking import ScoredPlace
 
 Json = dict[str, Any]
 DEFAULT_STRENGTH = 0.3
@@ -30,7 +30,7 @@ _COLUMNS = {
 }
 
 
-def place_rows(places: Sequence["Place"], chosen: Sequence["Place"]) -> list[Json]:
+def place_rows(places: Sequence["ScoredPlace"], chosen: Sequence["ScoredPlace"]) -> list[Json]:
     """Every place as JSON, block by block; null for what could not be measured."""
     marked = {(place.score.pooling, place.at) for place in chosen}
     return [
@@ -86,7 +86,7 @@ with steer(lm, [(vector, {strength:.2g})]):
     print(generate(lm, ["your prompt"])[0])"""
 
 
-def _row(place: "Place") -> Json:
+def _row(place: "ScoredPlace") -> Json:
     score, direction = place.score, place.direction
     measured = {
         "norm": direction.norm,

@@ -10,7 +10,7 @@ import numpy as np
 
 from steering_core.evaluation import ranking, selection
 from steering_core.evaluation.divergence import equal_doses
-from steering_core.evaluation.ranking import Place
+from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.extraction.derive import Recipe
 from steering_core.extraction.extract import EncodedSplits
@@ -42,7 +42,7 @@ class Chooser:
 
     def choose(
         self, data: EncodedSplits, statistics: Statistics, recipe: Recipe, site: str, tell: Tell
-    ) -> tuple[Place, list[Place]]:
+    ) -> tuple[ScoredPlace, list[ScoredPlace]]:
         """The place, and all of them with what was found there.
 
         Steering is tried where the pairs have prompts and some are held out for selection.
@@ -59,7 +59,7 @@ class Chooser:
         by_place = {(p.score.pooling, p.score.block): p for p in (*places, *tried)}
         return ranking.choose(tried, n_layers), list(by_place.values())
 
-    def strength(self, data: EncodedSplits, place: Place, tell: Tell) -> float | None:
+    def strength(self, data: EncodedSplits, place: ScoredPlace, tell: Tell) -> float | None:
         """The strength to start with, found on the select split; None where steering cannot be tried."""
         if place.score.pooling == "prompt_last":
             return None
@@ -86,7 +86,7 @@ class Chooser:
         order = np.random.default_rng(self.seed).permutation(len(part))
         return [part[i] for i in order]
 
-    def _try(self, data: EncodedSplits, places: Sequence[Place], tell: Tell) -> list[Place]:
+    def _try(self, data: EncodedSplits, places: Sequence[ScoredPlace], tell: Tell) -> list[ScoredPlace]:
         """Steer at each place, by a dose that is the same for all."""
         shuffled = self.shuffled(data.select)
         texts = [data.pairs[i].positive if n % 2 else data.pairs[i].negative for n, i in enumerate(shuffled)]

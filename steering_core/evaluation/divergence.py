@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from steering_core.evaluation.propensity import length_batches, padded
-from steering_core.injection.hooks import Place, steer_rows
+from steering_core.injection.hooks import steer_rows
 from steering_core.models.load import LanguageModel
+from steering_core.spec import Place
 
 TARGET_NATS = 0.5
 PERCENTILE = 0.95

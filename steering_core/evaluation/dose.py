@@ -14,10 +14,9 @@ import torch
 from steering_core.evaluation.propensity import propensities
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.injection.generate import generate
-from steering_core.injection.hooks import Place
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import EncodedPair
-from steering_core.spec import parse_site_key
+from steering_core.spec import Place, parse_site_key
 from steering_core.vector import SteeringVector
 
 CONTROL_STRENGTH = 0.3

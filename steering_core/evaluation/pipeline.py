@@ -18,7 +18,7 @@ from steering_core.evaluation import dose, metrics
 from steering_core.evaluation.choosing import Chooser, has_prompts
 from steering_core.evaluation.metrics import Metric, Resampling
 from steering_core.evaluation.propensity import propensities
-from steering_core.evaluation.ranking import Place, Projections, place_vector, project
+from steering_core.evaluation.ranking import Projections, ScoredPlace, place_vector, project
 from steering_core.evaluation.report import Measured, build_report
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.extraction.derive import Recipe
@@ -59,8 +59,8 @@ class Outcome:
     vector: SteeringVector
     report: dict[str, Any]
     statistics: Statistics
-    place: Place
-    places: Sequence[Place]
+    place: ScoredPlace
+    places: Sequence[ScoredPlace]
 
 
 def extract_and_evaluate(
@@ -152,12 +152,12 @@ class _Run:
         )
         return statistics, pilot
 
-    def choose(self, data: EncodedSplits, statistics: Statistics) -> tuple[Place, list[Place]]:
+    def choose(self, data: EncodedSplits, statistics: Statistics) -> tuple[ScoredPlace, list[ScoredPlace]]:
         """The place, and all of them with what was found there."""
         recipe, site = Recipe(self._spec.method), self._spec.site
         return self._chooser.choose(data, statistics, recipe, site, self.tell("select"))
 
-    def strength(self, data: EncodedSplits, place: Place) -> float | None:
+    def strength(self, data: EncodedSplits, place: ScoredPlace) -> float | None:
         """The strength to start with; None where steering cannot be tried."""
         return self._chooser.strength(data, place, self.tell("select"))
 
@@ -165,8 +165,8 @@ class _Run:
         self,
         data: EncodedSplits,
         statistics: Statistics,
-        place: Place,
-        places: Sequence[Place],
+        place: ScoredPlace,
+        places: Sequence[ScoredPlace],
         strength: float | None,
         pilot: Pilot,
     ) -> Measured:
@@ -204,7 +204,7 @@ class _Run:
             scorer=self._scorer if has_prompts(statistics) else None,
         )
 
-    def _vector(self, place: Place) -> SteeringVector:
+    def _vector(self, place: ScoredPlace) -> SteeringVector:
         """The direction of one place as a steering vector, without a window yet."""
         return place_vector(
             [place],
@@ -218,7 +218,7 @@ class _Run:
             ),
         )
 
-    def _geometry(self, data: EncodedSplits, statistics: Statistics, place: Place) -> list[Metric]:
+    def _geometry(self, data: EncodedSplits, statistics: Statistics, place: ScoredPlace) -> list[Metric]:
         kept = self._chooser.shuffled(range(len(data.test)))[:MAX_SEPARATION_PAIRS]
         score = place.score
         every = project(statistics, score.pooling, place.site, score.block, place.direction, "test")

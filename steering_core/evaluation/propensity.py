@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from steering_core.injection.hooks import Place, steer_rows
+from steering_core.injection.hooks import steer_rows
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import EncodedPair
+from steering_core.spec import Place
 
 Floats = npt.NDArray[np.float64]
 

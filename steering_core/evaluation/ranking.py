@@ -62,7 +62,7 @@ class PlaceScore:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class ScoredPlace:
     """A place with its direction and its score."""
 
     site: str
@@ -81,7 +81,7 @@ class Place:
         return self.site, self.score.block
 
 
-def score_places(statistics: Statistics, recipe: Recipe, site: str) -> list[Place]:
+def score_places(statistics: Statistics, recipe: Recipe, site: str) -> list[ScoredPlace]:
     """Every pooling and block at a site with its direction, from stored activations alone.
 
     Places at which the poles do not differ are left out.
@@ -110,7 +110,7 @@ def project(
     return Projections(*(rows.pole(pole).astype(np.float64) @ axis for pole in ("positive", "negative")))
 
 
-def candidates(places: Sequence[Place], n_layers: int) -> list[Place]:
+def candidates(places: Sequence[ScoredPlace], n_layers: int) -> list[ScoredPlace]:
     """At most eight places worth steering, best rank first.
 
     The rank adds up d' and consistency, each in standard deviations over the places. In models of more than
@@ -135,7 +135,7 @@ def candidates(places: Sequence[Place], n_layers: int) -> list[Place]:
     return best[:MAX_CANDIDATES]
 
 
-def choose(places: Sequence[Place], n_layers: int) -> Place:
+def choose(places: Sequence[ScoredPlace], n_layers: int) -> ScoredPlace:
     """The candidate with the largest effect; where none was tried, see below.
 
     Without effects: among the places whose AUROC is within 0.02 of the best, the one nearest to the middle,
@@ -149,12 +149,14 @@ def choose(places: Sequence[Place], n_layers: int) -> Place:
     return min(close, key=lambda p: (_off_middle(p, n_layers), p.score.block))
 
 
-def with_effect(place: Place, dose: float, effect: float) -> Place:
+def with_effect(place: ScoredPlace, dose: float, effect: float) -> ScoredPlace:
     """The place with what steering there did."""
     return replace(place, score=replace(place.score, dose=dose, effect=effect))
 
 
-def place_vector(places: Sequence[Place], model: ModelIdentity, provenance: Provenance) -> SteeringVector:
+def place_vector(
+    places: Sequence[ScoredPlace], model: ModelIdentity, provenance: Provenance
+) -> SteeringVector:
     """The directions of places at different blocks as one steering vector, without a window."""
     by_key = {site_key(*place.at): place.direction for place in places}
     return SteeringVector(
@@ -170,7 +172,7 @@ def method_name(recipe: Recipe) -> str:
     return f"{recipe.method}_orthogonal" if recipe.orthogonal else recipe.method
 
 
-def _scored(statistics: Statistics, recipe: Recipe, pooling: str, site: str, block: int) -> Place:
+def _scored(statistics: Statistics, recipe: Recipe, pooling: str, site: str, block: int) -> ScoredPlace:
     train = statistics.split("train")
     direction = derive(statistics, recipe, pooling, site, block)
     differences = statistics.rows(pooling, site, block, train).differences()
@@ -187,7 +189,7 @@ def _scored(statistics: Statistics, recipe: Recipe, pooling: str, site: str, blo
         reliability=direction.reliability,
         ratio=direction.ratio,
     )
-    return Place(site, direction, score)
+    return ScoredPlace(site, direction, score)
 
 
 def _d_prime(found: Projections) -> float:
@@ -203,9 +205,9 @@ def _standardised(values: Sequence[float]) -> Floats:
     return (array - array.mean()) / spread if spread > 0 else np.zeros(len(array))
 
 
-def _spaced(places: Sequence[Place]) -> list[Place]:
+def _spaced(places: Sequence[ScoredPlace]) -> list[ScoredPlace]:
     """Places in order, without those next to a better one of the same pooling."""
-    kept: list[Place] = []
+    kept: list[ScoredPlace] = []
     for place in places:
         same = [k.score.block for k in kept if k.score.pooling == place.score.pooling]
         if all(abs(block - place.score.block) >= 2 for block in same):
@@ -213,5 +215,5 @@ def _spaced(places: Sequence[Place]) -> list[Place]:
     return kept
 
 
-def _off_middle(place: Place, n_layers: int) -> float:
+def _off_middle(place: ScoredPlace, n_layers: int) -> float:
     return abs(place.score.block - (n_layers - 1) / 2)

@@ -15,7 +15,7 @@ import torch
 
 from steering_core.evaluation.dose import CONTROL_STRENGTH, Response, Sample
 from steering_core.evaluation.metrics import Metric, Resampling, control_effects, overall, rounded
-from steering_core.evaluation.ranking import Place
+from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.evaluation.statistics import Interval
 from steering_core.extraction.methods.geometric_median import Audit
@@ -41,8 +41,8 @@ class Measured:
     vector: SteeringVector
     key: str
     counts: dict[str, int | None]
-    place: Place
-    places: Sequence[Place]
+    place: ScoredPlace
+    places: Sequence[ScoredPlace]
     strength: float | None
     audit: Audit
     train_rows: Sequence[int]

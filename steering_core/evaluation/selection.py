@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from steering_core.evaluation.propensity import propensities
-from steering_core.evaluation.ranking import Place
+from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.injection.generate import generate
 from steering_core.models.load import LanguageModel
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 def generation_effects(
     lm: LanguageModel,
-    places: Sequence[Place],
+    places: Sequence[ScoredPlace],
     doses: Sequence[float],
     prompts: Sequence[str],
     scorer: TraitScorer,
@@ -51,7 +51,7 @@ def generation_effects(
 
 def propensity_effects(
     lm: LanguageModel,
-    places: Sequence[Place],
+    places: Sequence[ScoredPlace],
     doses: Sequence[float],
     pairs: Sequence[EncodedPair],
     progress: Callable[[float], None],
@@ -68,7 +68,7 @@ def propensity_effects(
 
 def generation_strength(
     lm: LanguageModel,
-    place: Place,
+    place: ScoredPlace,
     prompts: Sequence[str],
     scorer: TraitScorer,
     *,
@@ -85,7 +85,7 @@ def generation_strength(
     return _best_strength(means[1:, 0] - means[0, 0], means[1:, 1])
 
 
-def propensity_strength(lm: LanguageModel, place: Place, pairs: Sequence[EncodedPair]) -> float:
+def propensity_strength(lm: LanguageModel, place: ScoredPlace, pairs: Sequence[EncodedPair]) -> float:
     """The same by the preference for the positive answer; coherence is how likely both answers remain."""
     additions = np.stack([place.addition(strength) for strength in (0.0, *STRENGTHS_TRIED)])
     found = propensities(lm, pairs[:MAX_PROBE_PAIRS], place.at, additions)
@@ -100,7 +100,7 @@ def _best_strength(gains: Floats, coherence: Floats) -> float:
 
 def _replies(
     lm: LanguageModel,
-    places: Sequence[Place],
+    places: Sequence[ScoredPlace],
     rows: Sequence[tuple[int, float, str]],
     max_new_tokens: int,
     seed: int,

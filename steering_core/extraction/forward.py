@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from steering_core.extraction.batching import POSITIVE, Row, rows_of
 from steering_core.models.load import LanguageModel
 from steering_core.models.sites import read_site
+from steering_core.spec import Place
 
-Place = tuple[str, int]  # (site, block)
 Token = tuple[int, int]  # (row, index into the row's ids)
 
 # Above this share of the tokens, picking positions costs more than it saves.

@@ -117,7 +117,10 @@ def _decode(data: bytes) -> SteeringVector:
         directions={key: _direction(data, header, key) for key in header.tensors},
         residual_norms=manifest.residual_norms,
         operation=manifest.operation,
+        sign=manifest.sign,
+        set_points=manifest.set_points,
         window=manifest.window,
+        doses=manifest.doses,
         provenance=manifest.provenance,
     )
     if vector.tensor_digest != manifest.tensor_digest:

@@ -15,6 +15,7 @@ FORMAT_VERSION = 1
 MAX_LAYERS = 1024
 MAX_TEXT = 200
 MAX_RESIDUAL_NORM = 1e9
+MAX_DOSES = 64
 
 _WORD = re.compile(r"[a-z0-9_]{1,64}")
 _CLASS_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -29,8 +30,11 @@ class Manifest:
 
     model: ModelIdentity
     residual_norms: dict[str, float]
+    set_points: dict[str, tuple[float, float]]
     operation: str
+    sign: str
     window: tuple[float, float] | None
+    doses: tuple[tuple[float, float], ...]
     provenance: Provenance
     tensor_digest: str
 
@@ -47,15 +51,21 @@ def manifest_from_vector(vector: SteeringVector) -> dict[str, Any]:
             "n_layers": model.n_layers,
             "d_model": model.d_model,
         },
-        "directions": {key: {"residual_norm": norm} for key, norm in vector.residual_norms.items()},
+        "directions": {
+            key: {"residual_norm": norm, "set_points": _list_or_none(vector.set_points.get(key))}
+            for key, norm in vector.residual_norms.items()
+        },
         "operation": vector.operation,
-        "window": None if vector.window is None else list(vector.window),
+        "sign": vector.sign,
+        "window": _list_or_none(vector.window),
+        "doses": [list(point) for point in vector.doses],
         "provenance": {
             "method": provenance.method,
             "pooling": provenance.pooling,
             "dataset_digest": provenance.dataset_digest,
             "spec_digest": provenance.spec_digest,
             "software": provenance.software,
+            "dtype": provenance.dtype,
         },
         "tensor_digest": vector.tensor_digest,
     }
@@ -83,12 +93,16 @@ def read_manifest(text: str) -> Manifest:
     _check_fields("provenance", fields["provenance"], _PROVENANCE)
     for key, direction in fields["directions"].items():
         _check_fields(f"directions of {key[:40]!a}", direction, _DIRECTION)
-    window = fields["window"]
+    window, directions = fields["window"], fields["directions"]
+    set_points = {key: d["set_points"] for key, d in directions.items() if d["set_points"] is not None}
     return Manifest(
         model=ModelIdentity(**fields["model"]),
-        residual_norms={key: direction["residual_norm"] for key, direction in fields["directions"].items()},
+        residual_norms={key: direction["residual_norm"] for key, direction in directions.items()},
+        set_points={key: (negative, positive) for key, (negative, positive) in set_points.items()},
         operation=fields["operation"],
+        sign=fields["sign"],
         window=None if window is None else (window[0], window[1]),
+        doses=tuple((strength, nats) for strength, nats in fields["doses"]),
         provenance=Provenance(**fields["provenance"]),
         tensor_digest=fields["tensor_digest"],
     )
@@ -134,10 +148,20 @@ def _integer(most: int) -> Check:
     return lambda value: type(value) is int and 1 <= value <= most
 
 
-def _window(value: Any) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, list) and len(value) == 2 and all(type(edge) is float for edge in value)
+def _list_or_none(pair: tuple[float, float] | None) -> list[float] | None:
+    return None if pair is None else list(pair)
+
+
+def _two_numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(number) is float for number in value)
+
+
+def _two_numbers_or_none(value: Any) -> bool:
+    return value is None or _two_numbers(value)
+
+
+def _doses(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_DOSES and all(map(_two_numbers, value))
 
 
 def _positive(value: Any) -> bool:
@@ -155,7 +179,9 @@ _MANIFEST: dict[str, tuple[str, Check]] = {
     "model": _OBJECT,
     "directions": _OBJECT,
     "operation": _NAME,
-    "window": ("null or two decimal numbers", _window),
+    "sign": _NAME,
+    "window": ("null or two decimal numbers", _two_numbers_or_none),
+    "doses": (f"a list of at most {MAX_DOSES} pairs of decimal numbers", _doses),
     "provenance": _OBJECT,
     "tensor_digest": _SHA256,
 }
@@ -171,6 +197,7 @@ _DIRECTION: dict[str, tuple[str, Check]] = {
         f"a decimal number above 0, at most {MAX_RESIDUAL_NORM:g}",
         _positive,
     ),
+    "set_points": ("null or two decimal numbers", _two_numbers_or_none),
 }
 _PROVENANCE: dict[str, tuple[str, Check]] = {
     "method": _NAME,
@@ -178,4 +205,5 @@ _PROVENANCE: dict[str, tuple[str, Check]] = {
     "dataset_digest": _SHA256_OR_EMPTY,
     "spec_digest": _SHA256_OR_EMPTY,
     "software": (_PRINTABLE, _text),
+    "dtype": ("at most 64 of a-z 0-9 _", lambda value: value == "" or _matches(_WORD)(value)),
 }

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from steering_core.errors import InjectionError
 from steering_core.injection.cache import growing_cache, keep_rows
-from steering_core.injection.hooks import Place, RowAdditions, steer_rows
+from steering_core.injection.hooks import RowAdditions, steer_rows
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import encode_prompt
-from steering_core.spec import digest, seed_from
+from steering_core.spec import Place, digest, seed_from
 
 MAX_ROWS = 512
 MAX_LENGTH_SPREAD = 32

@@ -16,11 +16,10 @@ from steering_core.errors import InjectionError
 from steering_core.injection.operators import add, add_to_last, check_strength, check_vector
 from steering_core.models.load import LanguageModel
 from steering_core.models.sites import Sites, find_sites, read_site, write_site
-from steering_core.spec import parse_site_key
+from steering_core.spec import Place, parse_site_key
 from steering_core.vector import SteeringVector
 
 Positions = Literal["all", "last"]
-Place = tuple[str, int]
 
 
 @contextmanager
