@@ -60,6 +60,7 @@ ENGINE_ERROR_CODES: tuple[str, ...] = (
     "engine.gguf_duplicate",
     "engine.gguf_field",
     "engine.gguf_magic",
+    "engine.gguf_metadata",
     "engine.gguf_name",
     "engine.gguf_offset",
     "engine.gguf_padding",

@@ -30,7 +30,7 @@ MAX_TENSORS = 4096
 MAX_KEY_BYTES = 256
 MAX_NAME_BYTES = 64
 MAX_TEXT_BYTES = 65_536
-MAX_ARRAY_LENGTH = 65_536
+MAX_METADATA_BYTES = 1024 * 1024  # all that stands before the tensors
 MAX_DIMENSIONS = 4
 
 _DEFAULT_ALIGNMENT = 32
@@ -130,7 +130,7 @@ def is_gguf(data: bytes) -> bool:
 def says(data: bytes, key: str) -> bool:
     """Whether a metadata key stands near the start of a file, without reading the file."""
     named = key.encode()
-    return data.find(struct.pack("<Q", len(named)) + named, 0, 2**20) >= 0
+    return data.find(struct.pack("<Q", len(named)) + named, 0, MAX_METADATA_BYTES) >= 0
 
 
 def read_gguf(data: bytes) -> GgufFile:
@@ -202,9 +202,14 @@ class _Cursor:
 
     @property
     def left(self) -> int:
-        return len(self.data) - self.at
+        return min(len(self.data), MAX_METADATA_BYTES) - self.at
 
     def take(self, n_bytes: int, what: str) -> bytes:
+        if n_bytes > self.left and len(self.data) > MAX_METADATA_BYTES:
+            raise refused(
+                "gguf_metadata",
+                f"{what} goes past the first {MAX_METADATA_BYTES:,} bytes, within which all metadata must be",
+            )
         if n_bytes > self.left:
             raise refused(
                 "gguf_truncated",
@@ -269,11 +274,9 @@ def _field(cursor: _Cursor, key: str) -> Field:
     if kind is GGUFValueType.ARRAY:
         raise refused("gguf_array", f"{key} is a list of lists; ggml reads none either")
     smallest = 8 if kind is GGUFValueType.STRING else struct.calcsize(_SCALARS[kind])
-    if length > MAX_ARRAY_LENGTH or length * smallest > cursor.left:
+    if length * smallest > cursor.left:
         raise refused(
-            "gguf_array",
-            f"{key} claims {length:,} elements; at most {MAX_ARRAY_LENGTH:,} are read, and {cursor.left:,} "
-            "bytes are left for them",
+            "gguf_array", f"{key} claims {length:,} elements where {cursor.left:,} bytes are left for them"
         )
     return Field(kind, [_value(cursor, kind, key) for _ in range(length)])
 
