@@ -1,7 +1,9 @@
 """What was pulled: files by digest, and which digest a reference meant. Safe for many processes at once.
 
-    blobs/sha256/<64 hex>                             a vector file, whose digest is checked at every reading
-    refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "yank_reason"}
+    blobs/sha256/<64 hex>                             a vector file or a certificate; its digest is checked
+                                                      at every reading
+    refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "yank_reason",
+                                                      "conformance"}
 
 Every write goes to a file of its own that is then renamed, so a reader sees all of it or none.
 """
@@ -27,12 +29,16 @@ LEFTOVER_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CachedRef:
-    """What a reference stood for when it was last asked; `fetched_at` is ISO 8601 in UTC."""
+    """What a reference stood for when it was last asked; `fetched_at` is ISO 8601 in UTC.
+
+    `conformance` is the digest of the version's certificate, empty for none.
+    """
 
     digest: str
     version: str
     fetched_at: str = ""
     yank_reason: str | None = None
+    conformance: str = ""
 
 
 class Cache:
@@ -103,6 +109,8 @@ class Cache:
         try:
             found = CachedRef(**json.loads(self.ref_path(reference).read_bytes()))
             digest_hex(found.digest)
+            if found.conformance:
+                digest_hex(found.conformance)
         except (OSError, ValueError, TypeError, AttributeError, FormatError):
             return None
         return found

@@ -134,6 +134,17 @@ class Hub:
         client = None if self.config.offline else self._client
         return pulling.pull(parse_reference(reference), self.cache, client)
 
+    def conformance(self, reference: str) -> bytes:
+        """The verified certificate of a version, from the cache or the registry: what an engine must do with
+        the vector. `steering_core.formats.conformance.read_certificate` reads it.
+
+        Raises:
+            NotFoundError: no such version for this token, or it has no certificate.
+            DigestMismatchError: the bytes are not what was promised; nothing was kept.
+        """
+        client = None if self.config.offline else self._client
+        return pulling.pull_conformance(parse_reference(reference), self.cache, client)
+
     def search(
         self,
         query: str = "",

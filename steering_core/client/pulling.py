@@ -13,13 +13,14 @@ import httpx
 
 from steering_core.client.cache import Cache, CachedRef
 from steering_core.client.http import RegistryClient, Request, UnreachableError
-from steering_core.client.references import LATEST, Reference, parse_version
+from steering_core.client.references import LATEST, Reference, ReferenceSyntaxError, parse_version
 from steering_core.errors import ClientError, DigestMismatchError, FormatError, NotFoundError
 from steering_core.formats.bearing import read_vector
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.spec import digest_hex
 from steering_core.vector import SteeringVector
 
+MAX_CERTIFICATE_BYTES = 256 * 1024
 DOWNLOAD_ACCEPT = "application/vnd.bearing.vector+safetensors, application/octet-stream;q=0.9"
 
 
@@ -55,10 +56,11 @@ def pull(reference: Reference, cache: Cache, client: RegistryClient | None) -> P
         _warn(
             f"{reference} was yanked by its publisher: {reason}. It still works; choose another version soon"
         )
-    data = cache.read(meant.digest)
-    from_cache = data is not None
-    if data is None:
-        data = _download(reference, meant.digest, cache, client)
+    path = f"/blobs/{meant.digest}"
+    if reference.owner:
+        path = f"/vectors/{reference.owner}/{reference.name}/versions/{meant.digest}/download"
+    file = _File(meant.digest, path, DOWNLOAD_ACCEPT, MAX_FILE_BYTES, f"the file of {reference}")
+    data, from_cache = _fetched(file, cache, client)
     try:
         vector = read_vector(data, meant.digest)
     except FormatError:
@@ -74,6 +76,31 @@ def pull(reference: Reference, cache: Cache, client: RegistryClient | None) -> P
         from_cache=from_cache,
         yank_reason=meant.yank_reason,
     )
+
+
+def pull_conformance(reference: Reference, cache: Cache, client: RegistryClient | None) -> bytes:
+    """The certificate of the version that a reference names. Without a client only the cache is asked.
+
+    Raises:
+        ReferenceSyntaxError: a digest alone names a file, and it is versions that have certificates.
+        NotFoundError: no such version for this token, it has no certificate, or no client and not cached.
+        DigestMismatchError: the bytes, or what a released version stands for, changed.
+    """
+    if not reference.owner:
+        raise ReferenceSyntaxError(f"{reference} names a file only; give owner/name@{reference}")
+    meant = _resolve(reference, cache, client)
+    version = meant.version or meant.digest
+    path = f"/vectors/{reference.owner}/{reference.name}/versions/{version}/conformance"
+    if not meant.conformance:
+        if client is not None:
+            client.get(path)  # the registry's refusal says why there is none
+        raise NotFoundError(
+            f"the cache knows of no certificate of {reference}; ask once online", code="client.offline"
+        )
+    file = _File(
+        meant.conformance, path, "application/json", MAX_CERTIFICATE_BYTES, f"the certificate of {reference}"
+    )
+    return _fetched(file, cache, client)[0]
 
 
 def _resolve(reference: Reference, cache: Cache, client: RegistryClient | None) -> CachedRef:
@@ -121,7 +148,9 @@ def _checked(version: Any, reference: Reference) -> CachedRef:
     """
     try:
         named, number = str(version["digest"]), str(version.get("version") or "")
-        digest_hex(named)
+        certificate = str((version.get("conformance") or {}).get("digest") or "")
+        for sent in filter(None, (named, certificate)):
+            digest_hex(sent)
         if number:
             parse_version(number)
         yanked = version.get("yank_reason") or "" if version.get("yanked_at") else None
@@ -135,7 +164,7 @@ def _checked(version: Any, reference: Reference) -> CachedRef:
         reference.digest is None and reference.selector not in (LATEST, number)
     ):
         raise DigestMismatchError(f"asked about {reference}, the registry answered about {named} ({number})")
-    return CachedRef(named, number, yank_reason=yanked)
+    return CachedRef(named, number, yank_reason=yanked, conformance=certificate)
 
 
 def _compare(reference: Reference, found: CachedRef, cache: Cache) -> None:
@@ -144,42 +173,59 @@ def _compare(reference: Reference, found: CachedRef, cache: Cache) -> None:
         return
     exact = Reference(reference.owner, reference.name, found.version)
     known = cache.read_ref(exact)
-    if known is not None and known.digest != found.digest:
-        raise DigestMismatchError(
-            f"{exact} was {known.digest} when it was pulled at {known.fetched_at}, and the registry now says "
-            f"{found.digest}; a released version never changes. "
-            f"If you know why it did, remove {cache.ref_path(exact)}",
-            code="client.version_changed",
-        )
+    if known is None:
+        return
+    for was, now in ((known.digest, found.digest), (known.conformance, found.conformance)):
+        # A note from before there were certificates names none.
+        if was and was != now:
+            raise DigestMismatchError(
+                f"{exact} was {was} when it was pulled at {known.fetched_at}, and the registry now says "
+                f"{now or 'that there is none'}; a released version never changes. "
+                f"If you know why it did, remove {cache.ref_path(exact)}",
+                code="client.version_changed",
+            )
 
 
-def _download(reference: Reference, named: str, cache: Cache, client: RegistryClient | None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a reference was found to mean; `what` names it in messages."""
+
+    digest: str
+    path: str
+    accept: str
+    most_bytes: int
+    what: str
+
+
+def _fetched(file: _File, cache: Cache, client: RegistryClient | None) -> tuple[bytes, bool]:
+    """The verified bytes, and whether the cache had them."""
+    data = cache.read(file.digest)
+    if data is not None:
+        return data, True
     if client is None:
         raise NotFoundError(
-            f"BEARING_OFFLINE is set, and the file of {reference} is not in the cache; pull it once online",
+            f"BEARING_OFFLINE is set, and {file.what} is not in the cache; pull it once online",
             code="client.offline",
         )
-    path = f"/blobs/{named}"
-    if reference.owner:
-        path = f"/vectors/{reference.owner}/{reference.name}/versions/{named}/download"
     request = Request(
         # A compressed transfer would hide the bytes that the digest is about.
         "GET",
-        path,
-        headers={"Accept": DOWNLOAD_ACCEPT, "Accept-Encoding": "identity"},
+        file.path,
+        headers={"Accept": file.accept, "Accept-Encoding": "identity"},
         repeatable=True,
     )
 
     def keep(response: httpx.Response) -> None:
-        cache.write(named, _chunks(response), most_bytes=MAX_FILE_BYTES)
+        cache.write(file.digest, _chunks(response), most_bytes=file.most_bytes)
 
     client.fetch(request, keep, elsewhere=True)
-    data = cache.read(named)
+    data = cache.read(file.digest)
     if data is None:
         raise ClientError(
-            f"{cache.path(named)} was written but does not read back; check the disk", code="client.cache"
+            f"{cache.path(file.digest)} was written but does not read back; check the disk",
+            code="client.cache",
         )
-    return data
+    return data, False
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:
