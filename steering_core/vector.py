@@ -32,7 +32,8 @@ class SteeringVector:
         operation: the one the vector was calibrated for.
         sign: the pole of the pairs that the directions point to: `positive`, `negative` or `unknown`.
         set_points: site key -> mean projection of the negative and of the positive texts on the unit
-            direction, same unit as the directions; what `clamp` holds a projection to. Empty if not measured.
+            direction, same unit as the directions; what `clamp` moves a projection to. Sites without one were
+            not measured.
         window: lowest and highest strength that work before the model degrades, or None if not measured.
         doses: (strength, nats), strengths rising: the 95th percentile over tokens of the divergence of the
             next-token distribution from the unsteered one. Empty if not measured.
@@ -57,13 +58,13 @@ class SteeringVector:
         _check_scale(directions, self.residual_norms, self.operation, self.window)
         _check_measured(directions, self.sign, self.set_points, self.doses)
         norms = {key: float(self.residual_norms[key]) for key in directions}
-        points = {key: (float(low), float(high)) for key, (low, high) in sorted(self.set_points.items())}
+        points = {key: _two(pair) for key, pair in sorted(self.set_points.items())}
         object.__setattr__(self, "directions", MappingProxyType(directions))
         object.__setattr__(self, "residual_norms", MappingProxyType(norms))
         object.__setattr__(self, "set_points", MappingProxyType(points))
-        object.__setattr__(self, "doses", tuple((float(s), float(nats)) for s, nats in self.doses))
+        object.__setattr__(self, "doses", tuple(map(_two, self.doses)))
         if self.window is not None:
-            object.__setattr__(self, "window", (float(self.window[0]), float(self.window[1])))
+            object.__setattr__(self, "window", _two(self.window))
 
     def norm(self, site_key: str) -> float:
         """Euclidean norm of the stored direction, summed in float64."""
@@ -104,7 +105,11 @@ class SteeringVector:
         return self * -1.0
 
     def __mul__(self, factor: float) -> "SteeringVector":
-        """Every direction times `factor`. What is measured in strengths only turns with its sign."""
+        """Every direction times `factor`.
+
+        A negative factor turns the sign and the set points, and for `add` all that was measured in strengths;
+        `project` and `clamp` do the same along either of two opposite directions.
+        """
         if not math.isfinite(factor):
             raise FormatError(
                 f"cannot multiply a vector by {factor}; expected a finite number",
@@ -115,11 +120,12 @@ class SteeringVector:
             return replace(self, directions=scaled)
         if factor == 0:
             return replace(self, directions=scaled, sign="unknown", set_points={}, window=None, doses=())
+        points = {key: (-negative, -positive) for key, (negative, positive) in self.set_points.items()}
+        turned = replace(self, directions=scaled, sign=_OPPOSITE[self.sign], set_points=points)
+        if self.operation != "add":
+            return turned
         return replace(
-            self,
-            directions=scaled,
-            sign=_OPPOSITE[self.sign],
-            set_points={key: (-negative, -positive) for key, (negative, positive) in self.set_points.items()},
+            turned,
             window=None if self.window is None else (-self.window[1], -self.window[0]),
             doses=tuple((-strength, nats) for strength, nats in reversed(self.doses)),
         )
@@ -164,6 +170,11 @@ class SteeringVector:
                 code="format.zero",
             )
         return value
+
+
+def _two(pair: tuple[float, float]) -> tuple[float, float]:
+    """As plain floats, zero without a sign, so that equal vectors have equal files."""
+    return float(pair[0]) + 0.0, float(pair[1]) + 0.0
 
 
 def _checked(key: str, direction: Direction, model: ModelIdentity) -> Direction:

@@ -1,6 +1,5 @@
 """The manifest of a vector file: all but the numbers, as canonical JSON. `bearing` puts it in the header."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,10 @@ from steering_core.vector import SteeringVector
 FORMAT_VERSION = 1
 MAX_LAYERS = 1024
 MAX_TEXT = 200
-MAX_RESIDUAL_NORM = 1e9
+RESIDUAL_NORM_RANGE = (1e-9, 1e9)
+MAX_SET_POINT = 1e9
+MAX_STRENGTH = 1e3
+MAX_NATS = 1e6
 MAX_DOSES = 64
 
 _WORD = re.compile(r"[a-z0-9_]{1,64}")
@@ -152,20 +154,20 @@ def _list_or_none(pair: tuple[float, float] | None) -> list[float] | None:
     return None if pair is None else list(pair)
 
 
-def _two_numbers(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(type(number) is float for number in value)
+def _number(least: float, most: float) -> Check:
+    return lambda value: type(value) is float and least <= value <= most
 
 
-def _two_numbers_or_none(value: Any) -> bool:
-    return value is None or _two_numbers(value)
+def _pair(first: Check, second: Check) -> Check:
+    return lambda value: isinstance(value, list) and len(value) == 2 and first(value[0]) and second(value[1])
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
 
 
 def _doses(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= MAX_DOSES and all(map(_two_numbers, value))
-
-
-def _positive(value: Any) -> bool:
-    return type(value) is float and math.isfinite(value) and 0 < value <= MAX_RESIDUAL_NORM
+    return isinstance(value, list) and len(value) <= MAX_DOSES and all(map(_DOSE, value))
 
 
 _PRINTABLE = f"a printable text of at most {MAX_TEXT} characters"
@@ -173,6 +175,9 @@ _OBJECT: tuple[str, Check] = ("an object", lambda value: isinstance(value, dict)
 _SHA256 = ("sha256: and 64 hex digits", _matches(_DIGEST))
 _SHA256_OR_EMPTY = ("sha256: and 64 hex digits, or nothing", _digest_or_empty)
 _NAME = ("1 to 64 of a-z 0-9 _", _matches(_WORD))
+_STRENGTH = _number(-MAX_STRENGTH, MAX_STRENGTH)
+_SET_POINT = _number(-MAX_SET_POINT, MAX_SET_POINT)
+_DOSE = _pair(_STRENGTH, _number(0, MAX_NATS))
 
 _MANIFEST: dict[str, tuple[str, Check]] = {
     "format_version": (str(FORMAT_VERSION), lambda value: value == FORMAT_VERSION),
@@ -180,8 +185,11 @@ _MANIFEST: dict[str, tuple[str, Check]] = {
     "directions": _OBJECT,
     "operation": _NAME,
     "sign": _NAME,
-    "window": ("null or two decimal numbers", _two_numbers_or_none),
-    "doses": (f"a list of at most {MAX_DOSES} pairs of decimal numbers", _doses),
+    "window": (
+        f"null or two decimal numbers within ±{MAX_STRENGTH:g}",
+        _or_none(_pair(_STRENGTH, _STRENGTH)),
+    ),
+    "doses": (f"a list of at most {MAX_DOSES} [strength, nats], decimal numbers", _doses),
     "provenance": _OBJECT,
     "tensor_digest": _SHA256,
 }
@@ -194,10 +202,13 @@ _MODEL: dict[str, tuple[str, Check]] = {
 }
 _DIRECTION: dict[str, tuple[str, Check]] = {
     "residual_norm": (
-        f"a decimal number above 0, at most {MAX_RESIDUAL_NORM:g}",
-        _positive,
+        "a decimal number from {:g} to {:g}".format(*RESIDUAL_NORM_RANGE),
+        _number(*RESIDUAL_NORM_RANGE),
     ),
-    "set_points": ("null or two decimal numbers", _two_numbers_or_none),
+    "set_points": (
+        f"null or two decimal numbers within ±{MAX_SET_POINT:g}",
+        _or_none(_pair(_SET_POINT, _SET_POINT)),
+    ),
 }
 _PROVENANCE: dict[str, tuple[str, Check]] = {
     "method": _NAME,

@@ -5,6 +5,7 @@ A star in the list marks what the safetensors library itself accepts; those are 
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,9 +36,34 @@ def good_vector(width: int = WIDTH) -> SteeringVector:
         model=ModelIdentity("tiny", DIGEST, "LlamaForCausalLM", N_LAYERS, width),
         directions={"resid_post.1": rising, "resid_post.2": -rising[::-1]},
         residual_norms={"resid_post.1": 4.0, "resid_post.2": 6.5},
-        provenance=Provenance("mean_difference", "response_mean", DIGEST, DIGEST, "bearing 0.1.0"),
+        provenance=Provenance("mean_difference", "response_mean", DIGEST, DIGEST, "bearing 0.1.0", "float32"),
+        sign="positive",
+        set_points={"resid_post.1": (-0.5, 1.25)},
         window=(-0.3, 0.45),
+        doses=((-0.3, 0.5), (0.0, 0.0), (0.3, 0.625)),
     )
+
+
+def good_vectors() -> list[SteeringVector]:
+    """Vectors that between them fill every field in every way."""
+    plain = good_vector()
+    width, key = 3, "resid_post@2.0"
+    bare = SteeringVector(
+        model=ModelIdentity("Größe 漢字 🙂", DIGEST, "DeepseekV4ForCausalLM", 1, width),
+        directions={key: np.array([-0.0, 3.0, -4.0], dtype=np.float32)},
+        residual_norms={key: 1e9},
+        provenance=Provenance("sum", "mixed", "", "", ""),
+        operation="project",
+    )
+    full = replace(
+        plain,
+        operation="clamp",
+        sign="negative",
+        set_points={"resid_post.1": (1.25, 0.5), "resid_post.2": (1e-7, -2.0)},
+        doses=((-1.0, 1.5), (1.0, 2e-05)),
+        provenance=replace(plain.provenance, dtype="bfloat16"),
+    )
+    return [plain, bare, full]
 
 
 def split_file(data: bytes) -> tuple[Fields, bytes]:
@@ -135,14 +161,18 @@ def _wider(fields: Fields) -> None:
     fields["resid_post.2"].update(data_offsets=[start, start + 4 * WIDTH])
 
 
-def _past_last_block() -> bytes:
-    fields, tensors = split_file(write_vector(good_vector()))
-    manifest = json.loads(fields["__metadata__"]["manifest"])
-    name = f"resid_post.{N_LAYERS}"
-    fields[name] = fields.pop("resid_post.2")
-    manifest["directions"][name] = manifest["directions"].pop("resid_post.2")
-    fields["__metadata__"]["manifest"] = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return join_file(encode(fields), tensors)
+def _at(name: str) -> Callable[[], bytes]:
+    """A good file whose second direction has another name, in the manifest too."""
+
+    def build() -> bytes:
+        fields, tensors = split_file(write_vector(good_vector()))
+        manifest = json.loads(fields["__metadata__"]["manifest"])
+        fields[name] = fields.pop("resid_post.2")
+        manifest["directions"][name] = manifest["directions"].pop("resid_post.2")
+        fields["__metadata__"]["manifest"] = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+        return join_file(encode(fields), tensors)
+
+    return build
 
 
 def _empty_tensors() -> bytes:
@@ -232,7 +262,7 @@ _NUMBERS = (
         _edited(_wider, np.ones(2 * WIDTH + 2, dtype="<f4").tobytes()),
         "format.dimension",
     ),
-    ("118-layer-out-of-range", _past_last_block, "format.block"),
+    ("118-layer-out-of-range", _at(f"resid_post.{N_LAYERS}"), "format.block"),
     ("one-bit-of-a-tensor", _flipped_tensor_bit, "format.tensor_digest"),
 )
 _NAMES = (
@@ -261,6 +291,8 @@ _NAMES = (
     ("126-name-NUL", _renamed("resid_post.1\x00"), "format.tensor_name"),
     ("126-name-bidi", _renamed("resid_post.\u202e1"), "format.tensor_name"),
     ("126-name-10k", _renamed("a" * 10_000), "format.tensor_name"),
+    ("name-padded-block", _at("resid_post.02"), "format.site_key"),
+    ("name-stream-of-mlp", _at("mlp_out@0.2"), "format.site_key"),
     ("name-other-site", _renamed("embedding.1"), "format.directions"),
     ("127-100k-empty-tensors", _empty_tensors, "format.header_too_large"),
     ("header-too-deep", lambda: join_file(b'{"a":' + b"[" * 50_000, b""), "format.too_deep"),
@@ -280,6 +312,45 @@ _MANIFESTS = (
     ("manifest-bidi-name", _manifest(lambda m: m["model"].update(name="a\u202eb")), "format.manifest_value"),
     ("manifest-integer-window", _manifest(lambda m: m.update(window=[-1, 1])), "format.manifest_value"),
     ("manifest-window-backwards", _manifest(lambda m: m.update(window=[0.5, -0.5])), "format.window"),
+    ("manifest-huge-window", _manifest(lambda m: m.update(window=[-1e300, 1e300])), "format.manifest_value"),
+    ("manifest-unknown-sign", _manifest(lambda m: m.update(sign="both")), "format.sign"),
+    ("manifest-sign-not-a-word", _manifest(lambda m: m.update(sign="Positive!")), "format.manifest_value"),
+    ("manifest-doses-falling", _manifest(lambda m: m["doses"].reverse()), "format.doses"),
+    ("manifest-dose-twice", _manifest(lambda m: m["doses"].insert(0, m["doses"][0])), "format.doses"),
+    ("manifest-dose-below-zero", _manifest(lambda m: m.update(doses=[[0.3, -0.5]])), "format.manifest_value"),
+    ("manifest-dose-integer", _manifest(lambda m: m.update(doses=[[1, 0.5]])), "format.manifest_value"),
+    ("manifest-dose-of-three", _manifest(lambda m: m["doses"][0].append(0.5)), "format.manifest_value"),
+    (
+        "manifest-65-doses",
+        _manifest(lambda m: m.update(doses=[[number / 10, 0.5] for number in range(65)])),
+        "format.manifest_value",
+    ),
+    ("manifest-negative-zero", _manifest(lambda m: m.update(window=[-0.0, 0.3])), "format.not_canonical"),
+    (
+        "manifest-one-set-point",
+        _manifest(lambda m: m["directions"]["resid_post.1"].update(set_points=[1.0])),
+        "format.manifest_value",
+    ),
+    (
+        "manifest-huge-set-point",
+        _manifest(lambda m: m["directions"]["resid_post.1"].update(set_points=[0.0, 1e10])),
+        "format.manifest_value",
+    ),
+    (
+        "manifest-direction-extra-field",
+        _manifest(lambda m: m["directions"]["resid_post.1"].update(norm=1.0)),
+        "format.manifest_fields",
+    ),
+    (
+        "manifest-residual-norm-subnormal",
+        _manifest(lambda m: m["directions"]["resid_post.1"].update(residual_norm=5e-324)),
+        "format.manifest_value",
+    ),
+    (
+        "manifest-dtype-path",
+        _manifest(lambda m: m["provenance"].update(dtype="../x")),
+        "format.manifest_value",
+    ),
     ("manifest-unknown-operation", _manifest(lambda m: m.update(operation="explode")), "format.operation"),
     (
         "manifest-residual-norm-zero",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
 from steering_core.errors import FormatError, ModelMismatchError
-from steering_core.spec import ModelIdentity, Provenance
+from steering_core.spec import OPERATIONS, SIGNS, ModelIdentity, Provenance
 from steering_core.vector import SteeringVector
 
 HASH = "sha256:" + "1" * 64
@@ -13,6 +15,12 @@ PROVENANCE = Provenance("mean_difference", "response_mean", HASH, HASH, "bearing
 ELEMENTS = st.floats(-100, 100, width=32)
 FACTORS = st.floats(0.01, 100)
 KEY = "resid_post.3"
+MEASURED: dict[str, object] = {
+    "sign": "positive",
+    "set_points": {KEY: (-1.5, 2.5)},
+    "window": (-0.2, 0.4),
+    "doses": ((-0.3, 0.5), (0.0, 0.0), (0.3, 0.25), (0.6, 2.0)),
+}
 
 
 def _vector(
@@ -58,22 +66,58 @@ def test_multiplier_at_the_ratio_is_one(row: np.ndarray) -> None:
 
 
 @given(ROWS, FACTORS)
-def test_mul_positive_factor_leaves_additions_and_window(row: np.ndarray, factor: float) -> None:
-    vector = _vector(row, window=(-0.2, 0.4))
+def test_mul_positive_factor_leaves_additions_and_what_was_measured(row: np.ndarray, factor: float) -> None:
+    vector = _vector(row, **MEASURED)
     scaled = factor * vector
 
     np.testing.assert_allclose(scaled.addition(0.3, KEY), vector.addition(0.3, KEY), rtol=1e-4, atol=1e-5)
-    assert scaled.window == vector.window
+    for name in ("sign", "set_points", "window", "doses"):
+        assert getattr(scaled, name) == getattr(vector, name)
     assert scaled.ratio(KEY) == pytest.approx(factor * vector.ratio(KEY), rel=1e-5)
 
 
 @given(ROWS)
-def test_neg_turns_directions_and_window_round_and_back(row: np.ndarray) -> None:
-    vector = _vector(row, window=(-0.2, 0.4))
+def test_neg_turns_all_that_has_a_side_round(row: np.ndarray) -> None:
+    turned = -_vector(row, **MEASURED)
 
-    np.testing.assert_array_equal((-vector).directions[KEY], -row)
-    assert (-vector).window == (-0.4, 0.2)
-    assert (vector * -1 * -1).tensor_digest == vector.tensor_digest
+    np.testing.assert_array_equal(turned.directions[KEY], -row)
+    assert turned.sign == "negative"
+    assert turned.set_points == {KEY: (1.5, -2.5)}
+    assert turned.window == (-0.4, 0.2)
+    assert turned.doses == ((-0.6, 2.0), (-0.3, 0.25), (0.0, 0.0), (0.3, 0.5))
+
+
+@pytest.mark.parametrize("operation", ["project", "clamp"])
+def test_neg_of_an_operation_without_sides_leaves_its_strengths(operation: str) -> None:
+    turned = -_vector([1, 2], **MEASURED, operation=operation)
+
+    assert (turned.sign, turned.set_points) == ("negative", {KEY: (1.5, -2.5)})
+    assert (turned.window, turned.doses) == (MEASURED["window"], MEASURED["doses"])
+
+
+@given(
+    ROWS, st.sampled_from(["add", "project", "clamp"]), st.sampled_from(["positive", "negative", "unknown"])
+)
+def test_neg_twice_gives_the_vector_back(row: np.ndarray, operation: str, sign: str) -> None:
+    vector = _vector(row, **{**MEASURED, "operation": operation, "sign": sign})
+    again = vector * -1 * -1
+
+    assert again.tensor_digest == vector.tensor_digest
+    for name in ("sign", "set_points", "window", "doses", "residual_norms", "operation"):
+        assert getattr(again, name) == getattr(vector, name)
+
+
+@given(ROWS, st.floats(-0.6, 0.6))
+def test_neg_at_the_opposite_strength_adds_the_same(row: np.ndarray, strength: float) -> None:
+    vector = _vector(row)
+
+    np.testing.assert_array_equal((-vector).addition(-strength, KEY), vector.addition(strength, KEY))
+
+
+def test_mul_zero_is_a_measurement_of_nothing() -> None:
+    nothing = _vector([1, 2], **MEASURED) * 0
+
+    assert (nothing.sign, nothing.set_points, nothing.window, nothing.doses) == ("unknown", {}, None, ())
 
 
 @given(ROWS, ROWS)
@@ -103,6 +147,21 @@ def test_add_other_sites_are_kept_and_provenance_says_sum() -> None:
     assert (left + _vector([1, 1], provenance=other)).provenance == Provenance(
         "sum", "mixed", "", "", "bearing 0.1.0"
     )
+
+
+def test_add_keeps_a_sign_that_both_have_and_nothing_that_was_measured() -> None:
+    one = _vector([1, 2], **MEASURED)
+
+    assert (one + one).sign == "positive"
+    assert (one + -one).sign == "unknown"
+    assert ((one + one).set_points, (one + one).window, (one + one).doses) == ({}, None, ())
+
+
+def test_add_keeps_a_dtype_that_both_have() -> None:
+    one, other = (_vector([1, 2], provenance=replace(PROVENANCE, dtype=d)) for d in ("float32", "bfloat16"))
+
+    assert (one + one).provenance.dtype == "float32"
+    assert (one + other).provenance.dtype == ""
 
 
 def test_add_other_model_is_a_mismatch() -> None:
@@ -141,6 +200,14 @@ def test_add_other_scale_or_operation_is_refused(other: SteeringVector, code: st
         ({"operation": "explode"}, "format.operation"),
         ({"window": (0.3, -0.3)}, "format.window"),
         ({"window": (float("nan"), 0.3)}, "format.window"),
+        ({"sign": "up"}, "format.sign"),
+        ({"set_points": {"resid_post.2": (0.0, 1.0)}}, "format.set_points"),
+        ({"set_points": {KEY: (0.0, float("nan"))}}, "format.set_points"),
+        ({"doses": ((0.3, 0.5), (0.3, 0.5))}, "format.doses"),
+        ({"doses": ((0.3, 0.5), (-0.3, 0.5))}, "format.doses"),
+        ({"doses": ((0.3, -0.5),)}, "format.doses"),
+        ({"doses": ((0.3, float("inf")),)}, "format.doses"),
+        ({"doses": ((float("nan"), 0.5),)}, "format.doses"),
     ],
 )
 def test_vector_that_fits_no_model_is_refused(changes: dict[str, object], code: str) -> None:

@@ -1,5 +1,8 @@
 import json
+from dataclasses import fields, replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +13,24 @@ from safetensors import safe_open
 
 from steering_core.errors import FormatError
 from steering_core.formats.bearing import inspect_vector, read_vector, write_vector
+from steering_core.formats.codes import FORMAT_ERROR_CODES
 from steering_core.formats.header import read_header
 from steering_core.spec import ModelIdentity, Provenance, digest
 from steering_core.vector import SteeringVector
-from tests.hostile_files.vectors import DIGEST, good_vector, join_file, split_file
+from tests.fuzz import check, random_search
+from tests.hostile_files.mutation import mutated
+from tests.hostile_files.vectors import DIGEST, encode, good_vector, good_vectors, join_file, split_file
 
 FINITE = st.floats(min_value=-1000, max_value=1000, width=32)
 NAMES = st.text('abcXYZ019 é漢-_./🙂"\\', min_size=1, max_size=40)
-KEYS = st.builds("{}.{}".format, st.sampled_from(["resid_post", "mlp_out", "attn_out"]), st.integers(0, 11))
+SITES = ["resid_post", "mlp_out", "attn_out", "resid_post@0", "resid_post@99"]
+KEYS = st.builds("{}.{}".format, st.sampled_from(SITES), st.integers(0, 11))
+STRENGTHS = st.floats(-1000, 1000)
+WINDOWS = st.lists(STRENGTHS, min_size=2, max_size=2, unique=True).map(lambda ends: tuple(sorted(ends)))
+DOSES = st.dictionaries(STRENGTHS, st.floats(0, 1e6), max_size=64).map(
+    lambda nats: tuple(sorted(nats.items()))
+)
+SET_POINTS = st.floats(-1e9, 1e9)
 
 
 @st.composite
@@ -26,15 +39,18 @@ def vectors(draw: st.DrawFn) -> SteeringVector:
     width = draw(st.integers(1, 12))
     rows = stn.arrays(np.float32, width, elements=FINITE).filter(lambda row: np.abs(row).max() > 1e-3)
     directions = draw(st.dictionaries(KEYS, rows, min_size=1, max_size=6))
-    norms = {key: draw(st.floats(1e-3, 1e6)) for key in directions}
-    low, high = draw(st.floats(-2, -0.01)), draw(st.floats(0.01, 2))
+    measured = draw(st.sets(st.sampled_from(sorted(directions))))
+    dtype = draw(st.sampled_from(["", "float32", "bfloat16"]))
     return SteeringVector(
         model=ModelIdentity(draw(NAMES), DIGEST, "LlamaForCausalLM", 12, width),
         directions=directions,
-        residual_norms=norms,
+        residual_norms={key: draw(st.floats(1e-9, 1e9)) for key in directions},
+        set_points={key: (draw(SET_POINTS), draw(SET_POINTS)) for key in measured},
         operation=draw(st.sampled_from(["add", "project", "clamp"])),
-        window=draw(st.sampled_from([None, (low, high)])),
-        provenance=Provenance("mean_difference", "prompt_last", DIGEST, "", draw(NAMES)),
+        sign=draw(st.sampled_from(["positive", "negative", "unknown"])),
+        window=draw(st.none() | WINDOWS),
+        doses=draw(DOSES),
+        provenance=Provenance("mean_difference", "prompt_last", DIGEST, "", draw(NAMES), dtype),
     )
 
 
@@ -43,12 +59,43 @@ def test_read_vector_of_written_vector_gives_it_back(vector: SteeringVector) -> 
     data = write_vector(vector)
     again = read_vector(data, digest(data))
 
-    assert again.model == vector.model
-    assert again.provenance == vector.provenance
-    assert (again.operation, again.window) == (vector.operation, vector.window)
-    assert again.residual_norms == vector.residual_norms
+    for field in fields(SteeringVector):
+        if field.name != "directions":
+            assert getattr(again, field.name) == getattr(vector, field.name)
     assert again.tensor_digest == vector.tensor_digest
     assert write_vector(again) == data
+
+
+@given(vectors())
+def test_read_vector_of_the_negative_gives_it_back(vector: SteeringVector) -> None:
+    data = write_vector(-vector)
+
+    assert write_vector(read_vector(data)) == data
+    assert write_vector(-read_vector(data)) == write_vector(vector)
+
+
+def test_write_vector_zero_without_and_with_a_sign_gives_the_same_bytes() -> None:
+    plain = replace(good_vector(), window=(0.0, 0.5), doses=((0.0, 0.0),))
+    signed = replace(plain, window=(-0.0, 0.5), doses=((-0.0, -0.0),))
+
+    assert write_vector(signed) == write_vector(plain)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"window": (-1001.0, 0.5)},
+        {"doses": ((0.3, 1.5e6),)},
+        {"doses": tuple((strength / 10, 0.5) for strength in range(65))},
+        {"set_points": {"resid_post.1": (0.0, 1.5e9)}},
+        {"residual_norms": {"resid_post.1": 1e-10, "resid_post.2": 1.0}},
+    ],
+)
+def test_write_vector_beyond_the_limits_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(FormatError) as caught:
+        write_vector(replace(good_vector(), **changes))
+
+    assert caught.value.code == "format.manifest_value"
 
 
 @given(st.binary(max_size=600))
@@ -65,12 +112,28 @@ def test_read_header_any_header_raises_only_format_error(header: bytes, tensors:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
 def test_read_vector_any_manifest_value_raises_only_format_error(value: object) -> None:
-    fields, tensors = split_file(write_vector(good_vector()))
-    manifest = json.loads(fields["__metadata__"]["manifest"])
-    for field in ("model", "directions", "window"):
-        fields["__metadata__"]["manifest"] = json.dumps({**manifest, field: {"x": value}})
+    header, tensors = split_file(write_vector(good_vector()))
+    manifest = json.loads(header["__metadata__"]["manifest"])
+    for field in set(manifest) - {"format_version"}:
+        header["__metadata__"]["manifest"] = json.dumps({**manifest, field: {"x": value}})
         with pytest.raises(FormatError):
-            read_vector(join_file(json.dumps(fields).encode(), tensors))
+            read_vector(join_file(encode(header), tensors))
+
+
+@settings(max_examples=500)
+@given(st.randoms(use_true_random=False))
+def test_read_vector_mutated_file_is_refused_or_is_what_it_says(random: Random) -> None:
+    data = mutated(write_vector(random.choice(good_vectors())), random)
+
+    assert check(data) in {"read", *FORMAT_ERROR_CODES}
+
+
+def test_fuzz_search_reads_some_and_refuses_the_rest() -> None:
+    found = random_search(60, seed=3, executions=3000)
+
+    assert found.total() == 3000
+    assert found["read"] > 30
+    assert len(found) > 20
 
 
 def test_read_vector_any_flipped_byte_is_detected() -> None:
@@ -99,12 +162,10 @@ def test_read_vector_flipped_byte_without_digest_is_refused_or_says_something_el
 
 def test_write_vector_same_vector_gives_same_bytes_whatever_the_order_of_directions() -> None:
     vector = good_vector()
-    turned = SteeringVector(
-        model=vector.model,
+    turned = replace(
+        vector,
         directions=dict(reversed(vector.directions.items())),
         residual_norms=dict(reversed(vector.residual_norms.items())),
-        provenance=vector.provenance,
-        window=vector.window,
     )
 
     assert write_vector(turned) == write_vector(vector)

@@ -7,6 +7,16 @@ from pathlib import Path
 import steering_core
 from steering_core.formats.bearing import write_vector
 from steering_core.formats.codes import FORMAT_ERROR_CODES
+from steering_core.formats.header import MAX_DIMENSION, MAX_FILE_BYTES, MAX_HEADER_BYTES
+from steering_core.formats.manifest import (
+    MAX_DOSES,
+    MAX_LAYERS,
+    MAX_NATS,
+    MAX_SET_POINT,
+    MAX_STRENGTH,
+    MAX_TEXT,
+    RESIDUAL_NORM_RANGE,
+)
 from tests.hostile_files.vectors import good_vector, split_file
 
 ROOT = Path(steering_core.__file__).parent
@@ -20,11 +30,37 @@ def test_format_page_codes_are_those_of_the_code() -> None:
 
 
 def test_format_codes_are_all_used_and_no_other_is() -> None:
-    sources = [ROOT / "spec.py", ROOT / "vector.py", *(ROOT / "formats").glob("[!c]*.py")]
-    text = "\n".join(source.read_text("utf-8") for source in sources)
-    named = set(re.findall(r'"format\.(\w+)"', text)) | set(re.findall(r'_refused\(\s*"(\w+)"', text))
+    sources = ("spec", "vector", "formats/header", "formats/manifest", "formats/bearing")
+    text = "\n".join((ROOT / f"{source}.py").read_text("utf-8") for source in sources)
+    named = set(re.findall(r'"(format\.\w+)"', text))
+    named |= {f"format.{name}" for name in re.findall(r'_refused\(\s*"(\w+)"', text)}
 
-    assert {f"format.{name}" for name in named} == set(FORMAT_ERROR_CODES)
+    assert named == set(FORMAT_ERROR_CODES)
+
+
+def test_format_codes_of_other_forms_are_documented_too() -> None:
+    text = "\n".join(source.read_text("utf-8") for source in (ROOT / "formats").glob("*.py"))
+
+    assert set(re.findall(r'"(format\.\w+)"', text)) <= set(FORMAT_ERROR_CODES)
+
+
+def test_format_page_limits_are_those_of_the_code() -> None:
+    """The numbers of the table of fields, as the page writes them."""
+    low, high = RESIDUAL_NORM_RANGE
+
+    for said in (
+        f"decimal number, {low:.0e} to {high:.0e}".replace("e-09", "e-9").replace("e+09", "e9"),
+        f"within ±{MAX_SET_POINT:.0e}".replace("e+09", "e9"),
+        f"within ±{MAX_STRENGTH:.0f}, lowest first",
+        f"at most {MAX_DOSES} `[strength, nats]`",
+        f"nats from 0 to {MAX_NATS:.0e}".replace("e+06", "e6"),
+        f"at most {MAX_TEXT} printable",
+        f"integer, 1–{MAX_LAYERS:,}",
+        f"integer, 1–{MAX_DIMENSION:,}",
+        f"| file | {MAX_FILE_BYTES // 2**20} MiB |",
+        f"| header | {MAX_HEADER_BYTES // 2**10} KiB |",
+    ):
+        assert said in PAGE
 
 
 def test_format_page_example_is_a_real_file() -> None:
