@@ -64,6 +64,7 @@ def inspect_vector(data: bytes) -> dict[str, Any]:
         FormatError: as `read_vector`.
     """
     vector = read_vector(data)
+    manifest = manifest_from_vector(vector)
     directions = []
     for key in vector.directions:
         site, block = parse_site_key(key)
@@ -71,10 +72,11 @@ def inspect_vector(data: bytes) -> dict[str, Any]:
             "norm": vector.norm(key),
             "residual_norm": vector.residual_norms[key],
             "ratio": vector.ratio(key),
+            "set_points": manifest["directions"][key]["set_points"],
         }
         directions.append({"key": key, "site": site, "block": block, **scale})
     return {
-        **manifest_from_vector(vector),
+        **manifest,
         "directions": directions,
         "digest": digest(data),
         "size_bytes": len(data),
