@@ -45,6 +45,7 @@ _NATIVE = "controlvector.easysteer"
 _VERSION = 1
 _COMPONENT = "hidden_states"
 _OPERATION = "bearing_operation"
+_FIRST_BLOCK = "llama.cpp rejects this file, since it has direction.0; export for llama.cpp to use it there"
 
 
 def matches(data: bytes) -> bool:
@@ -135,9 +136,6 @@ def _noted(metadata: Any) -> str:
         if isinstance(pair, list) and len(pair) == 2 and pair[0] == _OPERATION and pair[1] in (*ALGORITHMS,):
             return str(pair[1])
     return "add"
-
-
-_FIRST_BLOCK = "llama.cpp rejects this file, since it has direction.0; export for llama.cpp to use it there"
 
 
 def _usage(loose: LooseVector) -> str:

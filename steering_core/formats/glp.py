@@ -64,8 +64,8 @@ _DS4_FLAGS = {"mlp_out": "--dir-steering-ffn", "attn_out": "--dir-steering-attn"
 
 
 def matches(data: bytes) -> bool:
-    """Whether a file begins as GGUF and has GLP's key."""
-    return is_gguf(data) and says(data, "glp.mode")
+    """Whether a file begins as GGUF and has GLP's key, or that of the time before GLP, which is refused."""
+    return is_gguf(data) and (says(data, "glp.mode") or says(data, "dspark.mode"))
 
 
 def read(data: bytes, sidecar: bytes | None = None) -> LooseVector:

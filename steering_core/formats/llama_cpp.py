@@ -46,8 +46,8 @@ _UNIT_TOLERANCE = 1e-2
 
 def matches(data: bytes) -> bool:
     """Whether a file is GGUF without the keys of GLP and EasySteer, which have readers of their own."""
-    others = ("glp.mode", "controlvector.method", "controlvector.easysteer")
-    return is_gguf(data) and not any(says(data, key) for key in others)
+    others = ("controlvector.method", "controlvector.easysteer")
+    return is_gguf(data) and not glp.matches(data) and not any(says(data, key) for key in others)
 
 
 def read(data: bytes, sidecar: bytes | None = None) -> LooseVector:
