@@ -22,6 +22,11 @@ MAX_DOSES = 64
 _WORD = re.compile(r"[a-z0-9_]{1,64}")
 _CLASS_NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# Listed, since what `isprintable` refuses changes with every version of Unicode.
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff"
+    "\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
 
 Check = Callable[[Any], bool]
 
@@ -135,7 +140,7 @@ def _check_fields(where: str, value: object, checks: Mapping[str, tuple[str, Che
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+    return isinstance(value, str) and len(value) <= MAX_TEXT and _HIDDEN.search(value) is None
 
 
 def _matches(pattern: re.Pattern[str]) -> Check:
@@ -170,7 +175,7 @@ def _doses(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= MAX_DOSES and all(map(_DOSE, value))
 
 
-_PRINTABLE = f"a printable text of at most {MAX_TEXT} characters"
+_VISIBLE = f"a text of at most {MAX_TEXT} characters without hidden ones"
 _OBJECT: tuple[str, Check] = ("an object", lambda value: isinstance(value, dict))
 _SHA256 = ("sha256: and 64 hex digits", _matches(_DIGEST))
 _SHA256_OR_EMPTY = ("sha256: and 64 hex digits, or nothing", _digest_or_empty)
@@ -194,7 +199,7 @@ _MANIFEST: dict[str, tuple[str, Check]] = {
     "tensor_digest": _SHA256,
 }
 _MODEL: dict[str, tuple[str, Check]] = {
-    "name": (_PRINTABLE, lambda value: _text(value) and value != ""),
+    "name": (_VISIBLE, lambda value: _text(value) and value != ""),
     "model_hash": _SHA256,
     "architecture": ("a class name of at most 100 characters", _matches(_CLASS_NAME)),
     "n_layers": (f"an integer from 1 to {MAX_LAYERS}", _integer(MAX_LAYERS)),
@@ -215,6 +220,6 @@ _PROVENANCE: dict[str, tuple[str, Check]] = {
     "pooling": _NAME,
     "dataset_digest": _SHA256_OR_EMPTY,
     "spec_digest": _SHA256_OR_EMPTY,
-    "software": (_PRINTABLE, _text),
+    "software": (_VISIBLE, _text),
     "dtype": ("at most 64 of a-z 0-9 _", lambda value: value == "" or _matches(_WORD)(value)),
 }

@@ -95,9 +95,7 @@ def test_neg_of_an_operation_without_sides_leaves_its_strengths(operation: str) 
     assert (turned.window, turned.doses) == (MEASURED["window"], MEASURED["doses"])
 
 
-@given(
-    ROWS, st.sampled_from(["add", "project", "clamp"]), st.sampled_from(["positive", "negative", "unknown"])
-)
+@given(ROWS, st.sampled_from(OPERATIONS), st.sampled_from(SIGNS))
 def test_neg_twice_gives_the_vector_back(row: np.ndarray, operation: str, sign: str) -> None:
     vector = _vector(row, **{**MEASURED, "operation": operation, "sign": sign})
     again = vector * -1 * -1

@@ -9,6 +9,7 @@ from steering_core.formats.bearing import write_vector
 from steering_core.formats.codes import FORMAT_ERROR_CODES
 from steering_core.formats.header import MAX_DIMENSION, MAX_FILE_BYTES, MAX_HEADER_BYTES
 from steering_core.formats.manifest import (
+    _HIDDEN,
     MAX_DOSES,
     MAX_LAYERS,
     MAX_NATS,
@@ -54,7 +55,8 @@ def test_format_page_limits_are_those_of_the_code() -> None:
         f"within ±{MAX_STRENGTH:.0f}, lowest first",
         f"at most {MAX_DOSES} `[strength, nats]`",
         f"nats from 0 to {MAX_NATS:.0e}".replace("e+06", "e6"),
-        f"at most {MAX_TEXT} printable",
+        f"text, 1–{MAX_TEXT} characters",
+        f"text, at most {MAX_TEXT} characters",
         f"integer, 1–{MAX_LAYERS:,}",
         f"integer, 1–{MAX_DIMENSION:,}",
         f"| file | {MAX_FILE_BYTES // 2**20} MiB |",
@@ -72,3 +74,14 @@ def test_format_page_example_is_a_real_file() -> None:
     assert header == fields
     assert manifest == real
     assert list(manifest) == list(real)
+
+
+def test_format_page_hidden_characters_are_those_of_the_code() -> None:
+    said = re.search(r"which are U\+(.*?), whatever", PAGE, re.DOTALL)
+    assert said
+    ranges = [
+        part.strip().split("–") for part in said[1].replace(" and ", ", ").replace("\n", " ").split(",")
+    ]
+    hidden = {c for ends in ranges for c in range(int(ends[0], 16), int(ends[-1], 16) + 1)}
+
+    assert {c for c in range(0x110000) if _HIDDEN.search(chr(c))} == hidden
