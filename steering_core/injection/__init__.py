@@ -1,12 +1,26 @@
 """Applies steering vectors to a running model; needs torch.
 
-from steering_core.injection import steer
+    from steering_core.injection import steer
 
-with steer(model, [(vector, 0.3)]):
-    ...
+    with steer(model, [(vector, 0.3)]):
+        ...
+
+`hooks` has the `with` blocks, `mix` what can be said of a vector; docs/injection.md is the guide.
 """
 
-from steering_core.injection.hooks import steer, steer_rows
-from steering_core.injection.operators import SteeringWarning
+from steering_core.injection.hooks import steer, steer_batch, steer_rows
+from steering_core.injection.mix import Condition, Multiplier, Nats, Span, Steering, Window
+from steering_core.injection.strengths import SteeringWarning
 
-__all__ = ["SteeringWarning", "steer", "steer_rows"]
+__all__ = [
+    "Condition",
+    "Multiplier",
+    "Nats",
+    "Span",
+    "Steering",
+    "SteeringWarning",
+    "Window",
+    "steer",
+    "steer_batch",
+    "steer_rows",
+]

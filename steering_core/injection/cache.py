@@ -11,6 +11,8 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
+from steering_core.injection.watch import Share
+
 
 class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Keys and values (batch, heads, tokens, d_head) as views of buffers with room to spare."""
@@ -37,10 +39,10 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self.keys, self.values = keys[..., :end, :], values[..., :end, :]
         return self.keys, self.values
 
-    def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep only these rows."""
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Keep these rows, in this order."""
         if self._buffers is not None:
-            rows = indices.to(self._buffers[0].device)
+            rows = beam_idx.to(self._buffers[0].device)
             self._buffers = (self._buffers[0][rows], self._buffers[1][rows])
             self.keys = self._buffers[0][..., : self._length, :]
             self.values = self._buffers[1][..., : self._length, :]
@@ -54,22 +56,23 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._buffers = (grown[0], grown[1])
 
 
-def growing_cache(model: PreTrainedModel, room: int) -> DynamicCache:
-    """An empty cache for one batch, with room for `room` tokens before it grows."""
+def growing_cache(model: PreTrainedModel, room: int, share: Share | None = None) -> DynamicCache:
+    """An empty cache for one batch, with room for `room` tokens before it grows.
+
+    Args:
+        share: what the batch is of a longer list of rows, for what is steered row by row.
+    """
     cache = DynamicCache(config=model.config)
     cache.layers = [GrowingLayer(room) if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache.share = share  # type: ignore[attr-defined]
     return cache
 
 
 def keep_rows(cache: DynamicCache, rows: Tensor) -> None:
     """Drop every row of the batch but these.
 
-    transformers' own layers are reordered, which may leave rows out too: it is what every kind of layer
-    implements for all that it keeps, while DeepSeek-V4's forget their compressor when rows are selected.
+    Reordering may leave rows out too: it is what every kind of layer implements for all that it keeps, while
+    DeepSeek-V4's forget their compressor when rows are selected. Steering follows it.
     """
     with torch.inference_mode():
-        for layer in cache.layers:
-            if isinstance(layer, GrowingLayer):
-                layer.batch_select_indices(rows)
-            else:
-                layer.reorder_cache(rows)  # type: ignore[arg-type]
+        cache.reorder_cache(rows)  # type: ignore[arg-type]

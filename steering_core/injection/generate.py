@@ -13,7 +13,8 @@ from torch import Tensor
 
 from steering_core.errors import InjectionError
 from steering_core.injection.cache import growing_cache, keep_rows
-from steering_core.injection.hooks import RowAdditions, steer_rows
+from steering_core.injection.hooks import needs_whole_prompts, steer_rows
+from steering_core.injection.watch import Share
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import encode_prompt
 from steering_core.spec import Place, digest, seed_from
@@ -89,8 +90,8 @@ def generate(
     Raises:
         InjectionError: a prompt leaves no room for a reply, or additions and prompts differ in number.
     """
-    rows = RowAdditions(additions or {})
-    _check_additions(rows, len(prompts))
+    added = additions or {}
+    _check_additions(added, len(prompts))
     unique = list(dict.fromkeys(prompts))
     encoded = {p: encode_prompt(lm, p) if isinstance(p, str) else list(p) for p in unique}
     _check_room(lm, encoded)
@@ -99,12 +100,14 @@ def generate(
     replies: list[list[int]] = [[] for _ in prompts]
     done = 0
     lengths = [len(encoded[p]) for p in prompts]
-    for batch in _batches(lengths, _max_rows(lm, max(lengths, default=0) + max_new_tokens)):
-        run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
-        share = rows.take(torch.tensor(batch))
-        tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
-        run.write(replies, share, _Noise(seeds, lm.vocab_size), max_new_tokens, temperature, tell)
-        done += len(batch)
+    spread = 0 if needs_whole_prompts(lm) else MAX_LENGTH_SPREAD
+    max_rows = _max_rows(lm, max(lengths, default=0) + max_new_tokens)
+    with steer_rows(lm, added):
+        for batch in _batches(lengths, max_rows, spread):
+            run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
+            tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
+            run.write(replies, _Noise(seeds, lm.vocab_size), max_new_tokens, temperature, tell)
+            done += len(batch)
     return [str(lm.tokenizer.decode(ids, skip_special_tokens=True)) for ids in replies]
 
 
@@ -129,7 +132,6 @@ class _Batch:
     def write(
         self,
         replies: list[list[int]],
-        additions: RowAdditions,
         noise: _Noise,
         max_new: int,
         temperature: float,
@@ -138,24 +140,22 @@ class _Batch:
         """Fill `replies`; tells the fraction done every few tokens."""
         rows, position = self._rows, self._shortest
         last = min(self._room + max_new, self._lm.max_positions)
-        cache = growing_cache(self._lm.model, last)
+        cache = growing_cache(self._lm.model, last, Share(rows.index, len(replies), rows.length))
         tokens, total = rows.ids[:, :position], len(rows.live)
-        with steer_rows(self._lm, additions):
-            while position < last:
-                logits = self._forward(tokens, cache)
-                step = self._next(logits, position, noise, temperature)
-                self._record(step, position, replies, max_new)
-                if not bool(rows.live.any()):
-                    return
-                if float(rows.live.float().mean()) < _COMPACT_BELOW:
-                    kept = rows.live.nonzero()[:, 0]
-                    step = step[kept]
-                    rows.keep(kept)
-                    additions.keep(kept)
-                    keep_rows(cache, kept)
-                tokens, position = step[:, None], position + 1
-                if position % _PROGRESS_EVERY == 0:
-                    tell(1 - len(rows.live) / total * (last - position) / (last - self._shortest))
+        while position < last:
+            logits = self._forward(tokens, cache)
+            step = self._next(logits, position, noise, temperature)
+            self._record(step, position, replies, max_new)
+            if not bool(rows.live.any()):
+                return
+            if float(rows.live.float().mean()) < _COMPACT_BELOW:
+                kept = rows.live.nonzero()[:, 0]
+                step = step[kept]
+                rows.keep(kept)
+                keep_rows(cache, kept)
+            tokens, position = step[:, None], position + 1
+            if position % _PROGRESS_EVERY == 0:
+                tell(1 - len(rows.live) / total * (last - position) / (last - self._shortest))
 
     def _forward(self, tokens: Tensor, cache: object) -> Tensor:
         with torch.inference_mode():
@@ -196,11 +196,11 @@ def _scaled(progress: Callable[[float], None] | None, start: float, share: float
     return lambda fraction: progress(start + share * fraction)
 
 
-def _batches(lengths: list[int], max_rows: int) -> Iterator[list[int]]:
-    """Row numbers in batches of like length."""
+def _batches(lengths: list[int], max_rows: int, spread: int) -> Iterator[list[int]]:
+    """Row numbers in batches of lengths that differ by `spread` at most."""
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) == max_rows or lengths[i] - lengths[batch[0]] > MAX_LENGTH_SPREAD):
+        if batch and (len(batch) == max_rows or lengths[i] - lengths[batch[0]] > spread):
             yield batch
             batch = []
         batch.append(i)
@@ -218,9 +218,9 @@ def _max_rows(lm: LanguageModel, length: int) -> int:
     return max(1, min(MAX_ROWS, by_cache, max(16, _LOGITS_PER_STEP // lm.vocab_size)))
 
 
-def _check_additions(additions: RowAdditions, n_prompts: int) -> None:
-    for site, block in additions:
-        n_rows = additions[site, block].shape[0]
+def _check_additions(additions: Mapping[Place, Tensor], n_prompts: int) -> None:
+    for (site, block), added in additions.items():
+        n_rows = added.shape[0]
         if n_rows != n_prompts:
             raise InjectionError(
                 f"{n_rows} additions at {site}.{block} for {n_prompts} prompts; expected one each"

@@ -1,85 +1,61 @@
-"""How a steering vector changes hidden states, and which vectors may be applied to which model.
+"""How a steering vector changes hidden states: one function per operation.
 
-`hooks` puts the operators into a running model.
+`hidden` is (batch, tokens, d_model). What is applied broadcasts against it: (d_model,) or (1, 1, d_model) for
+all rows, (batch, 1, d_model) for each its own. `on` is where: None everywhere, else ones and zeros of shape
+(batch or 1, tokens or 1, 1) in the dtype of `hidden`. Nothing is written in place, and dtypes are the
+caller's: `hooks` rounds and says why.
 """
-
-import math
-import warnings
 
 import torch
 from torch import Tensor
 
-from steering_core.errors import InjectionError, ModelMismatchError
-from steering_core.spec import ModelIdentity
-from steering_core.vector import SteeringVector
 
-MAX_STRENGTH = 2.0
-
-
-class SteeringWarning(UserWarning):
-    """The vector is applied as asked, but not as it was measured."""
+def add(hidden: Tensor, on: Tensor | None, addition: Tensor) -> Tensor:
+    """h + v; one operation, also at some positions only."""
+    return hidden + addition if on is None else torch.addcmul(hidden, on, addition)
 
 
-def add(hidden: Tensor, addition: Tensor) -> Tensor:
-    """`hidden` (batch, tokens, d_model) plus `addition`, (d_model,) for all rows or (batch, d_model) per row.
+def add_keeping_norm(hidden: Tensor, on: Tensor | None, addition: Tensor) -> Tensor:
+    """(h + v) |h| / |h + v|; a sum of norm zero stays zero."""
+    moved = add(hidden, on, addition)
+    norm = torch.linalg.vector_norm(moved, dim=-1, keepdim=True)
+    scale = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True) / norm.clamp_min(_least(norm))
+    kept = moved * scale
+    return kept if on is None else torch.where(on > 0, kept, hidden)
 
-    A new tensor: the block's own output is never written to. dtype and device follow `hidden`; the sum is
-    taken in float32 at least, and rounded once.
+
+def project(hidden: Tensor, on: Tensor | None, unit: Tensor, share: Tensor) -> Tensor:
+    """h - s (h·u) u.
+
+    Args:
+        unit: (1 or batch, 1, d_model) of norm 1.
+        share: (1 or batch, 1, 1); 1 removes the component along u, 2 reflects it, a negative one amplifies.
     """
-    exact = torch.promote_types(hidden.dtype, torch.float32)
-    moved = addition.to(dtype=exact, device=hidden.device)
-    return (hidden.to(exact) + (moved if moved.dim() == 1 else moved[:, None, :])).to(hidden.dtype)
+    return torch.addcmul(hidden, -_shared(share, on) * _along(hidden, unit), unit)
 
 
-def add_to_last(hidden: Tensor, addition: Tensor) -> Tensor:
-    """`add`, at the last position of each row only."""
-    return torch.cat([hidden[:, :-1], add(hidden[:, -1:], addition)], dim=1)
+def clamp(
+    hidden: Tensor, on: Tensor | None, unit: Tensor, share: Tensor, low: Tensor, high: Tensor
+) -> Tensor:
+    """h + s (clip(h·u, low, high) - h·u) u.
 
-
-def check_strength(vector: SteeringVector, strength: float) -> None:
-    """Refuse strengths that cannot be meant; warn where the vector was not found to work.
-
-    Raises:
-        InjectionError: not a finite number, or beyond ±2.
+    Args:
+        unit: (1 or batch, 1, d_model) of norm 1.
+        share: (1 or batch, 1, 1), of the way into the interval.
+        low, high: (1 or batch, 1, 1), in the unit of `hidden`; equal for a set point.
     """
-    if not math.isfinite(strength) or abs(strength) > MAX_STRENGTH:
-        raise InjectionError(
-            f"strength {strength} is out of range; expected a number from -{MAX_STRENGTH:g} to "
-            f"{MAX_STRENGTH:g}, "
-            "as a share of the mean residual norm. Most vectors work within ±0.3",
-            code="injection.strength",
-        )
-    if vector.window is not None and not vector.window[0] <= strength <= vector.window[1]:
-        low, high = vector.window
-        warnings.warn(
-            f"strength {strength:g} is outside the window {low:g} to {high:g} in which its replies were "
-            "found to stay whole; these may lose coherence",
-            SteeringWarning,
-            stacklevel=4,
-        )
+    along = _along(hidden, unit)
+    return torch.addcmul(hidden, _shared(share, on) * (along.clamp(low, high) - along), unit)
 
 
-def check_vector(vector: SteeringVector, n_layers: int, d_model: int, identity: ModelIdentity | None) -> None:
-    """Refuse a vector that belongs to another model, or an operation that is not `add`.
+def _along(hidden: Tensor, unit: Tensor) -> Tensor:
+    """h·u, (batch, tokens, 1)."""
+    return hidden @ unit.transpose(-1, -2)
 
-    Raises:
-        ModelMismatchError: the sizes differ, or the model hash where it is known.
-        InjectionError: the vector was calibrated for another operation.
-    """
-    made_for = vector.model
-    if (made_for.n_layers, made_for.d_model) != (n_layers, d_model):
-        raise ModelMismatchError(
-            f"the vector is for {made_for.name} with {made_for.n_layers} blocks of width {made_for.d_model}; "
-            f"this model has {n_layers} blocks of width {d_model}. Load the model that the vector names"
-        )
-    if identity is not None and identity.model_hash != made_for.model_hash:
-        raise ModelMismatchError(
-            f"the vector is for {made_for.name} {made_for.model_hash}; this model is {identity.name} "
-            f"{identity.model_hash}. A vector works on its own base model revision; extract it again for "
-            "this one"
-        )
-    if vector.operation != "add":
-        raise InjectionError(
-            f"operation {vector.operation!r} cannot be applied yet; only vectors calibrated for 'add' can",
-            code="injection.unsupported_operation",
-        )
+
+def _shared(share: Tensor, on: Tensor | None) -> Tensor:
+    return share if on is None else share * on
+
+
+def _least(norm: Tensor) -> float:
+    return torch.finfo(norm.dtype).tiny

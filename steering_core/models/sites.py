@@ -161,11 +161,7 @@ def read_site(site: str, output: Any) -> Tensor:
     Raises:
         ModelError: `model.residual_shape`: the activation has another shape.
     """
-    whole = _first(output)
-    _, stream = parse_site(site)
-    if stream is None:
-        return _checked(site, whole, 3)
-    return _checked(site, whole, 4, stream)[:, :, stream]
+    return SiteOutput(site).read(output)
 
 
 def write_site(site: str, output: Any, hidden: Tensor) -> Any:
@@ -177,13 +173,31 @@ def write_site(site: str, output: Any, hidden: Tensor) -> Any:
     Raises:
         ModelError: as `read_site`.
     """
-    old = read_site(site, output)
-    new = hidden.to(dtype=old.dtype, device=old.device)
-    _, stream = parse_site(site)
-    if stream is not None:
+    return SiteOutput(site).write(output, hidden)
+
+
+class SiteOutput:
+    """Reads and writes what the module at one site returned; the site's name is parsed once."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self.stream = parse_site(site)[1]
+
+    def read(self, output: Any) -> Tensor:
+        """As `read_site`."""
         whole = _first(output)
-        new = torch.cat([whole[:, :, :stream], new.unsqueeze(2), whole[:, :, stream + 1 :]], dim=2)
-    return (new, *output[1:]) if isinstance(output, tuple) else new
+        if self.stream is None:
+            return _checked(self._site, whole, 3)
+        return _checked(self._site, whole, 4, self.stream)[:, :, self.stream]
+
+    def write(self, output: Any, hidden: Tensor) -> Any:
+        """As `write_site`."""
+        old = self.read(output)
+        new = hidden.to(dtype=old.dtype, device=old.device)
+        if self.stream is not None:
+            whole = _first(output)
+            new = torch.cat([whole[:, :, : self.stream], new.unsqueeze(2), whole[:, :, self.stream + 1 :]], 2)
+        return (new, *output[1:]) if isinstance(output, tuple) else new
 
 
 def _without_head(model: nn.Module) -> nn.Module:
