@@ -204,5 +204,7 @@ LOGGING = {
     "filters": {"ids": {"()": "registry.core.logging.IdsFilter"}},
     "formatters": {"line": {"()": "registry.core.logging.JsonLineFormatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["ids"]}},
+    # Its writer says at INFO which file it writes, at every vector page.
+    "loggers": {"gguf": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.optional("LOG_LEVEL", "INFO")},
 }

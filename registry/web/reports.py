@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve, Point, read_curve
+from registry.web.manifests import measured_doses
 from registry.web.numbers import DASH, minus, percent, plain, short, signed, span
 from registry.web.plots import NARROW, WIDE, dose_response, track
 
@@ -40,6 +41,7 @@ class PointRow:
 
     strength: str
     multiplier: str
+    nats: str
     mean: str
     interval: str
     coherence: str
@@ -109,6 +111,7 @@ class ReportView:
     curve: Curve | None
     plots: tuple[SafeString, ...]
     points: tuple[PointRow, ...]
+    has_doses: bool
     metrics: tuple[MetricRow, ...]
     blocks: tuple[BlockRow, ...]
     more_blocks: tuple[BlockRow, ...]
@@ -127,20 +130,22 @@ class ReportView:
     strongest: str
     default_strength: str
     start: str
+    start_nats: str
     natural_strength: str
     seeds: tuple[tuple[str, str], ...]
     software: tuple[tuple[str, str], ...]
     duration: str
 
 
-def view_report(report: Json | None) -> ReportView | None:
-    """The report of a version, or None while there is none."""
+def view_report(report: Json | None, manifest: Json | None = None) -> ReportView | None:
+    """The report of a version, or None while there is none; the manifest has the doses of its strengths."""
     if not report:
         return None
     curve = read_curve(report)
     selection, scale = report.get("selection") or {}, report.get("scale") or {}
     recommended = selection.get("strength")
     strength = default_strength(curve, recommended)
+    doses = measured_doses(manifest)
     blocks, more_blocks = _shown(_block_rows(selection))
     counts = report.get("counts") or {}
     return ReportView(
@@ -149,7 +154,8 @@ def view_report(report: Json | None) -> ReportView | None:
         poles=read_poles(report),
         curve=curve,
         plots=(dose_response(curve, WIDE), dose_response(curve, NARROW)) if curve else (),
-        points=tuple(_point_row(point, curve) for point in curve.points) if curve else (),
+        points=tuple(_point_row(point, curve, doses) for point in curve.points) if curve else (),
+        has_doses=bool(doses),
         metrics=tuple(_metric_row(metric) for metric in report.get("metrics") or []),
         blocks=blocks,
         more_blocks=more_blocks,
@@ -168,6 +174,7 @@ def view_report(report: Json | None) -> ReportView | None:
         strongest=strongest_words(curve),
         default_strength=short(strength).replace("−", "-"),
         start="" if recommended is None else signed(strength),
+        start_nats=plain(doses[round(strength, 6)]) if round(strength, 6) in doses else "",
         natural_strength=short(round(curve.per_multiplier, 3)) if curve and curve.per_multiplier else "",
         seeds=_items(report.get("seeds")),
         software=_items(report.get("software")),
@@ -253,11 +260,12 @@ def _metric_row(metric: Json) -> MetricRow:
     )
 
 
-def _point_row(point: Point, curve: Curve) -> PointRow:
+def _point_row(point: Point, curve: Curve, doses: Mapping[float, float]) -> PointRow:
     window = curve.window
     return PointRow(
         strength=signed(point.strength),
         multiplier=signed(point.multiplier, 1),
+        nats=plain(doses.get(round(point.strength, 6))),
         mean=plain(point.mean),
         interval=span(point.low, point.high),
         coherence=plain(point.coherence),

@@ -1,5 +1,7 @@
 """The vector page: for everybody, for its owner, in every state of a version."""
 
+from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from django.test import Client
 from registry.accounts.models import User
 from registry.catalog.models import VectorVersion
 from registry.catalog.services import version_yank
-from tests.factories import make_vector_version
+from tests.factories import make_vector, make_vector_version
 from tests.reports import older_report
 from tests.web.pages import words
 
@@ -35,6 +37,49 @@ def test_vector_page_says_what_it_is_how_to_use_it_and_how_it_was_measured(
         published.digest,
         published.spec_digest,
         "CC-BY-4.0",
+    ):
+        assert text in page
+
+
+def test_vector_page_has_the_exact_commands_of_each_engine(client: Client, published: VectorVersion) -> None:
+    page = unescape(words(client.get("/acme/formality").content))
+    ratio = published.manifest["directions"][0]["ratio"]
+    for text in (
+        "It acts on the output of block 2, counted from 0: resid_post.2 .",
+        f"Strength +0.3 is {0.3 / ratio:.2f} × the stored direction",
+        "bearing convert acme/formality@1.0.0 formality.gguf \\ --to llama.cpp --strength 0.3",
+        "llama-server -m MODEL.gguf --control-vector-scaled formality.gguf:1",
+        'ControlVector.import_gguf("formality.gguf")',
+    ):
+        assert text in page
+
+
+def test_vector_page_says_why_an_engine_cannot_be_used(client: Client, published: VectorVersion) -> None:
+    page = words(client.get("/acme/formality").content)
+
+    assert "ds4 not this vector The vector is for the operation add; ds4 has project." in page
+    assert "--to ds4" not in page
+
+
+def test_vector_page_shows_sign_set_points_and_doses(
+    client: Client, acme: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vector = replace(
+        make_vector(),
+        sign="positive",
+        set_points={"resid_post.2": (-0.7, 1.4)},
+        doses=((-0.3, 0.41), (0.0, 0.0), (0.3, 0.52)),
+    )
+    monkeypatch.setattr("tests.factories.make_vector", lambda seed=0: vector)
+    make_vector_version(owner=acme)
+
+    page = words(client.get("/acme/formality").content)
+
+    for text in (
+        "a positive strength moves replies towards formal, a negative one towards casual",
+        "the negative and the positive texts lie at −0.70 and 1.40 along the direction",
+        "(the best of a few on the select split; 0.52 nats)",
+        "Strength Multiplier Nats",
     ):
         assert text in page
 

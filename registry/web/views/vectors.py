@@ -17,8 +17,10 @@ from registry.core.naming import version_key
 from registry.web.cards import vector_title
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
+from registry.web.manifests import view_manifest
 from registry.web.plots import fader_gradient
-from registry.web.reports import view_report
+from registry.web.reports import DEFAULT_STRENGTH, ReportView, view_report
+from registry.web.uses import checked_with, engine_uses, multipliers
 from steering_core.formats.bearing import MEDIA_TYPE
 
 
@@ -103,13 +105,15 @@ def render_vector(
     is_owner = vector.owner_id == request.user.pk
     is_released = version.state in RELEASED
     dataset = version.dataset_version.dataset
+    report = view_report(version.report, version.manifest)
     context: dict[str, Any] = {
         "vector": vector,
         "version": version,
         "versions": versions,
         "title": vector_title(vector),
         "reference": f"{vector}@{version.version}" if version.version else str(vector),
-        "report": view_report(version.report),
+        "report": report,
+        "manifest": view_manifest(version.manifest, report.poles if report else None),
         "fader_gradient": fader_gradient(),
         "is_owner": is_owner,
         "is_released": is_released,
@@ -120,9 +124,24 @@ def render_vector(
         "public_url": settings.PUBLIC_URL,
         "run": getattr(version, "run", None) if is_owner else None,
     }
+    if is_released and version.manifest:
+        context |= _use(vector.name, version.manifest, report)
     if is_owner:
         context |= _forms(vector, version, versions) | dict(bound or {})
     return render(request, "vectors/detail.html", context, status=status)
+
+
+def _use(name: str, manifest: dict[str, Any], report: ReportView | None) -> dict[str, Any]:
+    """What the commands and the numbers of "Use it" are made of."""
+    strength = float(report.default_strength) if report else DEFAULT_STRENGTH
+    uses = engine_uses(manifest, strength, name)
+    engine, model = checked_with(uses)
+    return {
+        "uses": uses,
+        "multipliers": multipliers(manifest, strength, report.curve if report else None),
+        "verify_engine": engine,
+        "verify_model": model,
+    }
 
 
 def _waiting(version: VectorVersion, versions: list[VectorVersion]) -> VectorVersion | None:

@@ -1,0 +1,122 @@
+"""How to use a vector in other engines: the words of each engine's own export, or why it refuses.
+
+A stand-in with the vector's sites, operation and model is exported, since a page view should not read the
+file; what `bearing convert` says of the file itself differs in the numbers of its directions only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from registry.web.curves import Curve
+from registry.web.numbers import plain, signed_short
+from steering_core.errors import FormatError
+from steering_core.formats import ds4, easysteer_request, llama_cpp
+from steering_core.formats.loose import Exported, LooseVector, loosen
+from steering_core.spec import ModelIdentity, Provenance
+from steering_core.vector import SteeringVector
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    name: str
+    title: str
+    suffix: str
+    export: Callable[[LooseVector], Exported]
+
+
+SHOWN = (
+    Engine("llama.cpp", "llama.cpp, repeng", ".gguf", llama_cpp.export),
+    Engine("easysteer-request", "EasySteer, on vLLM", ".json", easysteer_request.export),
+    Engine("ds4", "ds4", ".f32", ds4.export),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineUse:
+    """One engine's block; `reason` is empty where the engine can say the vector, else the rest is.
+
+    Attributes:
+        engine: the name that `bearing convert --to` takes.
+        slug: the same, fit for an id.
+        file: what to call the converted file.
+        notes: what is left out or means something else there.
+    """
+
+    engine: str
+    slug: str
+    title: str
+    file: str = ""
+    usage: str = ""
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """The raw factors on the stored direction: at the strength to start with, and over the window."""
+
+    strength: str
+    at: str
+    window: str
+
+
+def checked_with(uses: tuple[EngineUse, ...]) -> tuple[str, str]:
+    """(engine, model) of the command that shows how to check a certificate."""
+    says = {use.engine for use in uses if not use.reason}
+    return ("llama.cpp", "model.gguf") if "llama.cpp" in says else ("transformers", "FOLDER")
+
+
+def engine_uses(manifest: Json, strength: float, name: str) -> tuple[EngineUse, ...]:
+    """A block for each engine that a page shows, of a file that has `strength` at its scale 1.
+
+    Args:
+        name: what the converted file is called, without an ending.
+    """
+    norms = tuple((str(row["key"]), float(row["residual_norm"])) for row in manifest["directions"])
+    return _uses(ModelIdentity(**manifest["model"]), norms, str(manifest["operation"]), strength, name)
+
+
+def multipliers(manifest: Json, strength: float, curve: Curve | None) -> Multipliers | None:
+    """`multiplier = strength / ratio`; None for several directions, since each has its own."""
+    ratios = [row["ratio"] for row in manifest["directions"]]
+    if len(ratios) != 1 or not ratios[0]:
+        return None
+    (ratio,) = ratios
+    window = (
+        "" if curve is None or curve.window is None else " to ".join(plain(s / ratio) for s in curve.window)
+    )
+    return Multipliers(signed_short(strength), plain(strength / ratio), window)
+
+
+@lru_cache(maxsize=512)
+def _uses(
+    model: ModelIdentity, norms: tuple[tuple[str, float], ...], operation: str, strength: float, name: str
+) -> tuple[EngineUse, ...]:
+    """Kept, since a version never changes and an export may go through a file."""
+    unit = np.zeros(model.d_model, np.float32)
+    unit[0] = 1
+    vector = SteeringVector(
+        model=model,
+        directions={key: unit for key, _ in norms},
+        residual_norms=dict(norms),
+        operation=operation,
+        provenance=Provenance("", "", "", "", ""),
+    )
+    return tuple(_use(engine, vector, strength, name) for engine in SHOWN)
+
+
+def _use(engine: Engine, vector: SteeringVector, strength: float, name: str) -> EngineUse:
+    slug = engine.name.replace(".", "-")
+    try:
+        exported = engine.export(loosen(vector, strength))
+    except FormatError as error:
+        return EngineUse(engine.name, slug, engine.title, reason=f"{error.message}.")
+    file = f"{name}{engine.suffix}"
+    usage = exported.usage.replace(f"FILE{engine.suffix}", file)
+    return EngineUse(engine.name, slug, engine.title, file, usage, exported.warnings)
