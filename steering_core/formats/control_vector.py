@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 from gguf import GGUFValueType
 
+from steering_core.errors import FormatError
 from steering_core.formats.gguf_file import Field, GgufFile, refused
 from steering_core.formats.loose import LooseVector
 from steering_core.spec import parse_site
@@ -28,7 +30,8 @@ def read_directions(file: GgufFile) -> dict[int, Direction]:
     """Block -> (d_model,) float32; F16 widens exactly, F64 is rounded.
 
     Raises:
-        FormatError: a tensor that is no direction, or a further direction of a block (rank k).
+        FormatError: a tensor that is no direction, a further direction of a block (rank k), or a value that is
+            not finite.
     """
     directions = {}
     for name, tensor in file.tensors.items():
@@ -44,9 +47,23 @@ def read_directions(file: GgufFile) -> dict[int, Direction]:
                 "tensor_name",
                 f"a tensor is called {name!r}; expected direction. and a block index. Is this a model?",
             )
-        with np.errstate(over="ignore"):  # LooseVector refuses infinity and names the block
-            directions[int(found[1])] = tensor.astype(np.float32)
+        directions[int(found[1])] = finite(tensor, name)
     return directions
+
+
+def finite(values: npt.NDArray[np.floating], where: str) -> Direction:
+    """The values in float32; checked here, since arithmetic on a signalling NaN would warn.
+
+    Raises:
+        FormatError: `format.not_finite`, also if a number is too large for float32.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        row = values.astype(np.float32)
+    if not np.isfinite(row).all():
+        raise FormatError(
+            f"{where} holds NaN or infinity; every value must be finite", code="format.not_finite"
+        )
+    return row
 
 
 def wrong_dtypes(file: GgufFile) -> list[str]:

@@ -16,12 +16,13 @@ dir-steering/tools/build_direction.py; the example vector dir-steering/out/verbo
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from steering_core.errors import FormatError
-from steering_core.formats.control_vector import check_operation, one_site, printable
+from steering_core.formats.control_vector import check_operation, finite, one_site, printable
 from steering_core.formats.easysteer_wire import json_object
 from steering_core.formats.gguf_file import refused
 from steering_core.formats.glp import UNIT_TOLERANCE, unit
@@ -29,6 +30,7 @@ from steering_core.formats.header import MAX_DIMENSION, MAX_FILE_BYTES
 from steering_core.formats.loose import Exported, LooseVector
 from steering_core.formats.manifest import MAX_LAYERS
 from steering_core.spec import parse_json, site_key
+from steering_core.vector import Direction
 
 FORMAT = "ds4-directional-steering-v1"
 COMPONENTS = {"mlp_out": "ffn_out", "attn_out": "attn_out"}
@@ -65,8 +67,12 @@ def read(data: bytes, sidecar: bytes | None = None) -> LooseVector:
             f"the file has {len(data):,} bytes; the shape [{n_layers}, {d_model}] takes "
             f"{4 * n_layers * d_model:,}. Is the JSON file that of another vector?",
         )
-    rows = np.frombuffer(data, dtype="<f4").reshape(n_layers, d_model).astype(np.float32)
-    directions = {site_key(site, block): row for block, row in enumerate(rows) if row.tobytes().strip(b"\0")}
+    rows = np.frombuffer(data, dtype="<f4").reshape(n_layers, d_model)
+    directions = {
+        site_key(site, block): finite(row, f"row {block}")
+        for block, row in enumerate(rows)
+        if row.tobytes().strip(b"\0")
+    }
     if not directions:
         raise refused("zero", "every row of the file is zero, which steers nothing")
     return LooseVector(
@@ -130,7 +136,7 @@ def _described(fields: Any) -> tuple[int, int, str]:
     return shape[0], shape[1], _SITES[component]
 
 
-def _norm_warnings(directions: Any) -> tuple[str, ...]:
+def _norm_warnings(directions: Mapping[str, Direction]) -> tuple[str, ...]:
     norms = [float(np.linalg.norm(row.astype(np.float64))) for row in directions.values() if row.any()]
     if all(abs(norm - 1) <= UNIT_TOLERANCE for norm in norms):
         return ()

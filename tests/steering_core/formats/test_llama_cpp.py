@@ -180,7 +180,8 @@ def test_read_other_tensors_are_refused(tensors: list[bytes], code: str) -> None
 
 
 def test_read_values_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
-    for row in (np.array([1e300, 1.0]), np.array([np.nan, 1.0], dtype=np.float32)):
+    signalling = np.array([0x7F800001, 0x3F800000], dtype=np.uint32).view(np.float32)
+    for row in (np.array([1e300, 1.0]), np.array([np.nan, 1.0], dtype=np.float32), signalling):
         with pytest.raises(FormatError) as caught:
             llama_cpp.read(written(tmp_path / "a.gguf", {"direction.3": row}))
         assert caught.value.code == "format.not_finite"
