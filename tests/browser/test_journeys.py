@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.factories import make_base_model, make_pairs_file, make_vector_version
 
@@ -117,8 +117,24 @@ def test_catalog_search_and_fader(page: Page, acme: Any) -> None:
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("hey buddy . just reset it !")).to_be_visible()
     expect(page.get_by_text("kindly reset it .")).to_be_hidden()
-    page.get_by_text("curl", exact=True).click()
+    page.get_by_text("The file alone, with curl").click()
     expect(page.get_by_text("sha256sum -c")).to_be_visible()
+
+
+def test_engine_is_opened_by_keyboard_and_without_a_script(
+    browser: Browser, live_server: Any, acme: Any
+) -> None:
+    make_vector_version(owner=acme)
+    context = browser.new_context(java_script_enabled=False, base_url=live_server.url)
+    page = context.new_page()
+    page.goto("/acme/formality")
+    page.locator("#code-python").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("--control-vector-scaled formality.gguf:1")).to_be_visible()
+    expect(page.get_by_text("vector = pull(")).to_be_hidden()
+    context.close()
 
 
 def test_publish_from_the_draft(signed_in: Page, acme: Any) -> None:
