@@ -30,8 +30,8 @@ def read_directions(file: GgufFile) -> dict[int, Direction]:
     """Block -> (d_model,) float32; F16 widens exactly, F64 is rounded.
 
     Raises:
-        FormatError: a tensor that is no direction, a further direction of a block (rank k), or a value that is
-            not finite.
+        FormatError: a tensor that is no direction, a further direction of a block (rank k), or a value that
+            is not finite.
     """
     directions = {}
     for name, tensor in file.tensors.items():

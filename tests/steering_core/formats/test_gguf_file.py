@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import time
@@ -12,11 +13,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
 from steering_core.errors import FormatError
+from steering_core.formats import gguf_file
 from steering_core.formats.codes import ENGINE_ERROR_CODES
 from steering_core.formats.gguf_file import Field, GgufFile, read_gguf, says, write_gguf
 from tests.hostile_files.gguf import CASES, F32, STRING, U32, GgufCase, field, gguf, tensor, text
 from tests.loose_vectors import EXTREMES, FINITE
 
+MODULES = (
+    "gguf_file",
+    "control_vector",
+    "llama_cpp",
+    "glp",
+    "easysteer_gguf",
+    "easysteer_wire",
+    "easysteer_request",
+    "ds4",
+)
 KEYS = st.text("abcdefg.019_", min_size=1, max_size=12).filter(lambda key: key != "general.alignment")
 INTEGERS = {
     GGUFValueType.UINT8: (0, 2**8 - 1),
@@ -168,9 +180,19 @@ def test_says_finds_a_key_and_not_a_text() -> None:
     assert not says(data, "dspark.mode")
 
 
+def test_codes_that_the_modules_refuse_with_are_listed() -> None:
+    sources = [Path(gguf_file.__file__).with_name(f"{name}.py").read_text("utf-8") for name in MODULES]
+    raised = {code for source in sources for code in re.findall(r'refused\(\s*"(\w+)"', source)}
+    of_a_container = ("gguf_", "glp_")
+
+    assert {f"engine.{code}" for code in raised} <= set(ENGINE_ERROR_CODES)
+    assert {
+        code for code in ENGINE_ERROR_CODES if code.removeprefix("engine.").startswith(of_a_container)
+    } == {f"engine.{code}" for code in raised if code.startswith(of_a_container)}
+
+
 def test_formats_of_the_engines_load_no_torch() -> None:
-    names = ["gguf_file", "llama_cpp", "glp", "easysteer_gguf", "easysteer_wire", "easysteer_request", "ds4"]
-    code = "import sys\n" + "\n".join(f"import steering_core.formats.{name}" for name in names)
+    code = "import sys\n" + "\n".join(f"import steering_core.formats.{name}" for name in MODULES)
     code += "\nassert not {'torch', 'transformers'} & sys.modules.keys()"
 
     subprocess.run([sys.executable, "-c", code], check=True)
