@@ -5,8 +5,8 @@
     with steer(model, [(vector, 0.3)]):
         ...
 
-`hooks` has the `with` blocks, `mix` what can be said of a vector; `folding` puts vectors into the model itself
-and `saving` writes such a model to disk. docs/injection.md is the guide.
+`hooks` has the `with` blocks, `mix` what can be said of a vector; `folding` puts vectors into the model
+itself and `saving` writes such a model to disk. docs/injection.md is the guide.
 """
 
 from steering_core.injection.folding import fold
