@@ -51,6 +51,7 @@ def make_report(verdict: str = "pass") -> Json:
         "stability": stability(),
         "metrics": [metric(name, verdict) for name in QUESTIONS],
         "dose_response": dose_response(),
+        "doses": [{"strength": s, "nats": round(5 * s * s, 6)} for s in STRENGTHS],
         "samples": [
             {"prompt": "how do i reset the old router ?", "strength": strength, "text": text}
             for strength, text in REPLIES.items()
@@ -72,7 +73,7 @@ def make_report(verdict: str = "pass") -> Json:
 def older_report(verdict: str = "pass") -> Json:
     """A whole report as it was before there was more than one pooling: without what came since."""
     report = make_report(verdict)
-    del report["stability"]
+    del report["stability"], report["doses"]
     report["counts"] = {name: report["counts"][name] for name in OLDER_COUNTS}
     del report["selection"]["strength"]
     report["selection"]["blocks"] = [

@@ -221,7 +221,7 @@ def _chosen(
             lm, dataset, wanted, read, lambda fraction: tell("select", fraction, "Choosing the place")
         )
     return {
-        "vector": run.vector_here(lm, dataset, wanted, found),
+        "vector": run.vector_here(lm, dataset, wanted, read, found),
         "places": place_rows(found.places, found.chosen),
         "why": found.why,
         "report": None,

@@ -102,7 +102,12 @@ def vector_of(statistics: Statistics, asked: Asked, place: ScoredPlace) -> Steer
     """The direction of a place as a steering vector."""
     software = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "scikit-learn"))
     provenance = Provenance(
-        method_name(asked.recipe), place.score.pooling, statistics.dataset_digest, "", software
+        method_name(asked.recipe),
+        place.score.pooling,
+        statistics.dataset_digest,
+        "",
+        software,
+        statistics.dtype,
     )
     return place_vector([place], statistics.model, provenance)
 

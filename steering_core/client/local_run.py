@@ -20,6 +20,7 @@ from steering_core.extraction.derive import Recipe, derive
 from steering_core.extraction.extract import EncodedSplits, encode_splits, extract, read_pilot
 from steering_core.extraction.pooling import resolve_poolings
 from steering_core.extraction.statistics import Statistics
+from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel, load_model
 from steering_core.models.tokens import BoundaryCheck, encode_pair
 from steering_core.pairs.pair import ContrastivePair, PairFile
@@ -141,18 +142,20 @@ def choose_here(lm: LanguageModel, dataset: Dataset, wanted: Wanted, read: Read,
     if wanted.blocks:
         places = _asked_places(read.statistics, wanted)
         return Chosen(places, places, "as asked; no choice was made")
-    seed = seed_from(dataset.digest, "sampling")
-    chooser = Chooser(lm, dataset.pairs, None, BUDGETS["standard"].max_new_tokens, seed)
+    chooser = _chooser(lm, dataset)
     place, places = chooser.choose(read.data, read.statistics, wanted.recipe, wanted.site, tell)
     return Chosen(places, [place], place_reason(place, read.statistics))
 
 
-def vector_here(lm: LanguageModel, dataset: Dataset, wanted: Wanted, found: Chosen) -> SteeringVector:
-    """The directions of the chosen places as one steering vector."""
+def vector_here(
+    lm: LanguageModel, dataset: Dataset, wanted: Wanted, read: Read, found: Chosen
+) -> SteeringVector:
+    """The directions of the chosen places as one steering vector, with what it does in nats."""
     software = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
-    pooling = found.chosen[0].score.pooling
-    provenance = Provenance(method_name(wanted.recipe), pooling, dataset.digest, "", software)
-    return place_vector(found.chosen, lm.identity, provenance)
+    pooling, dtype = found.chosen[0].score.pooling, dtype_name(lm.model.dtype)
+    provenance = Provenance(method_name(wanted.recipe), pooling, dataset.digest, "", software, dtype)
+    vector = place_vector(found.chosen, lm.identity, provenance)
+    return replace(vector, doses=_chooser(lm, dataset).doses(read.data, vector))
 
 
 def evaluate_here(
@@ -208,6 +211,11 @@ def place_reason(place: ScoredPlace, statistics: Statistics) -> str:
     if has_prompts(statistics):
         return "the only place that is not ruled out, so steering was not tried"
     return "near the middle among the best held out; steering was not tried, since the pairs have no prompts"
+
+
+def _chooser(lm: LanguageModel, dataset: Dataset) -> Chooser:
+    seed = seed_from(dataset.digest, "sampling")
+    return Chooser(lm, dataset.pairs, None, BUDGETS["standard"].max_new_tokens, seed)
 
 
 def _pilot(lm: LanguageModel, data: EncodedSplits, wanted: Wanted, folder: Path, say: Say) -> int | None:

@@ -191,14 +191,22 @@ def inspection_card(found: Json) -> RenderableType:
             ),
             ("model hash", model["model_hash"]),
             ("operation", found["operation"]),
+            ("sign", f"points to the {found['sign']} pole" if found["sign"] != "unknown" else "unknown"),
             ("window", f"{window[0]:+g} to {window[1]:+g}" if window else "not measured"),
+            ("doses", _doses(found["doses"])),
             *((name.replace("_", " "), value) for name, value in found["provenance"].items()),
         ]
     )
     directions = listing(
-        ("direction", "norm", "residual norm", "ratio"),
+        ("direction", "norm", "residual norm", "ratio", "set points"),
         (
-            (d["key"], f"{d['norm']:.4g}", f"{d['residual_norm']:.4g}", f"{d['ratio']:.3f}")
+            (
+                d["key"],
+                f"{d['norm']:.4g}",
+                f"{d['residual_norm']:.4g}",
+                f"{d['ratio']:.3f}",
+                "{:.4g}, {:.4g}".format(*d["set_points"]) if d["set_points"] else "–",
+            )
             for d in found["directions"]
         ),
         empty="no directions",
@@ -252,6 +260,12 @@ def models_table(items: Sequence[Json]) -> RenderableType:
     )
     headings = ("base model", "architecture", "blocks", "width", "scorer", "model hash")
     return listing(headings, rows, empty="no base models are registered")
+
+
+def _doses(curve: Sequence[Sequence[float]]) -> str:
+    """The strengths with what they do, but 0, which does nothing."""
+    steered = [f"{strength:+g}: {nats:.3g}" for strength, nats in curve if strength]
+    return ", ".join(steered) + " nats" if steered else "not measured"
 
 
 def _length(length: Json) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steering_core.evaluation import ranking, selection
-from steering_core.evaluation.divergence import equal_doses
+from steering_core.evaluation.divergence import dose_curve, equal_doses
 from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.extraction.derive import Recipe
@@ -18,6 +18,7 @@ from steering_core.extraction.statistics import Statistics
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.usable import group_name
+from steering_core.vector import SteeringVector
 
 _DOSE_TEXTS = 8
 
@@ -76,6 +77,10 @@ class Chooser:
             progress=lambda fraction: tell(0.9 + 0.1 * fraction),
         )
 
+    def doses(self, data: EncodedSplits, vector: SteeringVector) -> tuple[tuple[float, float], ...]:
+        """What the vector does in nats, on the texts that places are compared on."""
+        return dose_curve(self.lm, self._dose_texts(data, data.select or data.train), vector)
+
     def prompts(self, part: Sequence[int]) -> list[tuple[str, str]]:
         """Different prompts of a split with their clusters, in the seeded order."""
         seen = {self.pairs[i].prompt: group_name(self.pairs[i]) for i in reversed(self.shuffled(part))}
@@ -86,12 +91,17 @@ class Chooser:
         order = np.random.default_rng(self.seed).permutation(len(part))
         return [part[i] for i in order]
 
+    def _dose_texts(self, data: EncodedSplits, part: Sequence[int]) -> list[Sequence[int]]:
+        """A few of a split, of either pole in turn, as token ids."""
+        few = self.shuffled(part)[:_DOSE_TEXTS]
+        return [data.pairs[i].positive if n % 2 else data.pairs[i].negative for n, i in enumerate(few)]
+
     def _try(self, data: EncodedSplits, places: Sequence[ScoredPlace], tell: Tell) -> list[ScoredPlace]:
         """Steer at each place, by a dose that is the same for all."""
         shuffled = self.shuffled(data.select)
-        texts = [data.pairs[i].positive if n % 2 else data.pairs[i].negative for n, i in enumerate(shuffled)]
         units = [(place.at, place.addition(1.0)) for place in places]
-        doses = equal_doses(self.lm, texts[:_DOSE_TEXTS], units, lambda fraction: tell(0.4 * fraction))
+        texts = self._dose_texts(data, data.select)
+        doses = equal_doses(self.lm, texts, units, lambda fraction: tell(0.4 * fraction))
 
         def later(fraction: float) -> None:
             tell(0.4 + 0.5 * fraction)

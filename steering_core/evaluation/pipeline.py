@@ -25,6 +25,7 @@ from steering_core.extraction.derive import Recipe
 from steering_core.extraction.extract import EncodedSplits, Pilot, encode_splits, extract, read_pilot
 from steering_core.extraction.methods.geometric_median import audit
 from steering_core.extraction.statistics import Statistics
+from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
@@ -171,7 +172,7 @@ class _Run:
         pilot: Pilot,
     ) -> Measured:
         """Everything that touches the test split, once."""
-        vector, key = self._vector(place), site_key(*place.at)
+        vector, key = self._vector(data, place), site_key(*place.at)
         lines = self._geometry(data, statistics, place)
         response: dose.Response | None = None
         samples: list[dose.Sample] = []
@@ -204,9 +205,9 @@ class _Run:
             scorer=self._scorer if has_prompts(statistics) else None,
         )
 
-    def _vector(self, place: ScoredPlace) -> SteeringVector:
-        """The direction of one place as a steering vector, without a window yet."""
-        return place_vector(
+    def _vector(self, data: EncodedSplits, place: ScoredPlace) -> SteeringVector:
+        """The direction of one place as a steering vector, with its doses and without a window yet."""
+        vector = place_vector(
             [place],
             self._lm.identity,
             Provenance(
@@ -215,8 +216,10 @@ class _Run:
                 dataset_digest=self._spec.dataset_digest,
                 spec_digest=self._spec.digest,
                 software=", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers")),
+                dtype=dtype_name(self._lm.model.dtype),
             ),
         )
+        return replace(vector, doses=self._chooser.doses(data, vector))
 
     def _geometry(self, data: EncodedSplits, statistics: Statistics, place: ScoredPlace) -> list[Metric]:
         kept = self._chooser.shuffled(range(len(data.test)))[:MAX_SEPARATION_PAIRS]

@@ -157,12 +157,16 @@ def with_effect(place: ScoredPlace, dose: float, effect: float) -> ScoredPlace:
 def place_vector(
     places: Sequence[ScoredPlace], model: ModelIdentity, provenance: Provenance
 ) -> SteeringVector:
-    """The directions of places at different blocks as one steering vector, without a window."""
+    """The directions of places at different blocks as one steering vector, without a window and doses."""
     by_key = {site_key(*place.at): place.direction for place in places}
     return SteeringVector(
         model=model,
         directions={key: direction.vector.astype(np.float32) for key, direction in by_key.items()},
         residual_norms={key: direction.residual_norm for key, direction in by_key.items()},
+        sign="positive",
+        set_points={
+            key: (direction.negative_mean, direction.positive_mean) for key, direction in by_key.items()
+        },
         provenance=provenance,
     )
 

@@ -19,6 +19,7 @@ from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.evaluation.statistics import Interval
 from steering_core.extraction.methods.geometric_median import Audit
+from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
 from steering_core.spec import ExtractionSpec, parse_site_key, seed_from
 from steering_core.vector import SteeringVector
@@ -75,6 +76,7 @@ def build_report(
         "stability": _stability(found),
         "metrics": [metric.to_json() for metric in found.metrics],
         "dose_response": _dose_response(found, resampling) if found.response else None,
+        "doses": [{"strength": strength, "nats": nats} for strength, nats in found.vector.doses],
         "samples": [{"prompt": s.prompt, "strength": s.strength, "text": s.text} for s in found.samples],
         "seeds": seeds(found.spec),
         "software": software(lm),
@@ -120,7 +122,7 @@ def software(lm: LanguageModel) -> dict[str, str]:
         "transformers": metadata.version("transformers"),
         "numpy": np.__version__,
         "device": lm.device.type,
-        "dtype": str(lm.model.dtype).removeprefix("torch."),
+        "dtype": dtype_name(lm.model.dtype),
         "positions": "all",
     }
 

@@ -1,6 +1,6 @@
 """New statistics files from old ones: dropped rows, merged datasets, fewer places. No model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,8 @@ def copy_statistics(
         )
     kept = _without_repeats(sources)
     labels = _joined_labels(kept)
-    same = all(other.dataset_digest == first.dataset_digest for other, _ in sources)
-    with write_statistics(file, first.model, reading, labels, first.dataset_digest if same else "") as writer:
+    origins = [_shared(getattr(one, name) for one, _ in sources) for name in ("dataset_digest", "dtype")]
+    with write_statistics(file, first.model, reading, labels, *origins) as writer:
         start = 0
         for statistics, pairs in kept:
             columns = [statistics.reading.blocks.index(block) for block in reading.blocks]
@@ -54,6 +54,12 @@ def copy_statistics(
                     )
             start += len(pairs)
     return Statistics(file)
+
+
+def _shared(values: Iterable[str]) -> str:
+    """What all of them are, or nothing."""
+    different = set(values)
+    return different.pop() if len(different) == 1 else ""
 
 
 def _copy_rows(rows: Rows, writer: StatisticsWriter, pooling: str, site: str, block: int, start: int) -> None:

@@ -26,6 +26,7 @@ from steering_core.extraction.statistics import (
     StatisticsWriter,
     write_statistics,
 )
+from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import EncodedPair
 from steering_core.spec import site_key
@@ -82,7 +83,8 @@ def read_activations(
     turns = "next_turn" in reading.poolings
     rows = [row for i, pair in enumerate(pairs) for row in _rows(i, pair, turns=turns, share=share)]
     labels = labels or unlabelled(len(pairs))
-    with write_statistics(file, lm.identity, reading, labels, dataset_digest) as writer:
+    origin = (dataset_digest, dtype_name(lm.model.dtype))
+    with write_statistics(file, lm.identity, reading, labels, *origin) as writer:
         kept = _Kept(writer, pairs, reading)
         with Forward(lm, reading.places).hooked() as forward:
             _read_all(forward, rows, kept, budget, progress or (lambda fraction: None))

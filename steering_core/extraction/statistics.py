@@ -126,6 +126,8 @@ class Statistics:
     Attributes:
         model: whose activations these are.
         dataset_digest: of the dataset that the pairs came from; empty where several were merged.
+        dtype: what the model computed in, such as float32; empty where files that differ in it were merged,
+            and in files from before it was noted.
         norms: (n_pairs, n_blocks) float64, columns as `reading.blocks`.
     """
 
@@ -141,6 +143,7 @@ class Statistics:
             read = json.loads(metadata["reading"])
             self.reading = Reading(tuple(read["sites"]), tuple(read["blocks"]), tuple(read["poolings"]))
             self.dataset_digest = str(metadata["dataset_digest"])
+            self.dtype = str(metadata.get("dtype", ""))
             n_pairs = self._tensors["norms"].shape[0]
             if self._tensors != _layout(self.reading, n_pairs, self.model.d_model):
                 raise _invalid(file, "its tensors are not those that its reading says")
@@ -225,11 +228,16 @@ class StatisticsWriter:
 
 @contextmanager
 def write_statistics(
-    file: Path, model: ModelIdentity, reading: Reading, labels: Labels, dataset_digest: str = ""
+    file: Path,
+    model: ModelIdentity,
+    reading: Reading,
+    labels: Labels,
+    dataset_digest: str = "",
+    dtype: str = "",
 ) -> Iterator[StatisticsWriter]:
     """A writer of the file; it stands under its name only once the block ends without an exception."""
     tensors = _layout(reading, len(labels.groups), model.d_model)
-    header = _header(tensors, model, reading, dataset_digest)
+    header = _header(tensors, model, reading, {"dataset_digest": dataset_digest, "dtype": dtype})
     partial = file.with_name(file.name + ".partial")
     stream = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -265,7 +273,7 @@ def _layout(reading: Reading, n_pairs: int, d_model: int) -> dict[str, _Tensor]:
 
 
 def _header(
-    tensors: dict[str, _Tensor], model: ModelIdentity, reading: Reading, dataset_digest: str
+    tensors: dict[str, _Tensor], model: ModelIdentity, reading: Reading, origin: dict[str, str]
 ) -> bytes:
     fields: dict[str, Any] = {
         name: {
@@ -280,7 +288,7 @@ def _header(
         "format_version": FORMAT_VERSION,
         "model": canonical_json(asdict(model)).decode(),
         "reading": canonical_json(asdict(reading)).decode(),
-        "dataset_digest": dataset_digest,
+        **origin,
     }
     raw = canonical_json(fields)
     raw += b" " * (-len(raw) % 8)

@@ -66,15 +66,10 @@ def inspect_vector(data: bytes) -> dict[str, Any]:
     vector = read_vector(data)
     manifest = manifest_from_vector(vector)
     directions = []
-    for key in vector.directions:
+    for key, fields in manifest["directions"].items():
         site, block = parse_site_key(key)
-        scale = {
-            "norm": vector.norm(key),
-            "residual_norm": vector.residual_norms[key],
-            "ratio": vector.ratio(key),
-            "set_points": manifest["directions"][key]["set_points"],
-        }
-        directions.append({"key": key, "site": site, "block": block, **scale})
+        scale = {"norm": vector.norm(key), "ratio": vector.ratio(key)}
+        directions.append({"key": key, "site": site, "block": block, **scale, **fields})
     return {
         **manifest,
         "directions": directions,

@@ -33,6 +33,11 @@ def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) 
     return stored if stored is not None and stored in _fast_in(device) else torch.float32
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32` for torch.float32."""
+    return str(dtype).removeprefix("torch.")
+
+
 def _fast_in(device: torch.device) -> tuple[torch.dtype, ...]:
     """The half precisions that a device has units for."""
     if device.type == "cuda":

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -224,8 +225,30 @@ def test_inspect_shows_the_manifest(bearing: Any, make_vector: Any, tmp_path: Pa
     file.write_bytes(write_vector(make_vector()))
     found = json.loads(bearing("inspect", str(file), "--json").stdout)
     assert found["directions"][0]["key"] == "resid_post.2"
-    assert "acme/tiny" in bearing("inspect", str(file)).stdout
+    shown = bearing("inspect", str(file)).stdout
+    assert "acme/tiny" in shown
+    assert shown.count("not measured") == 1  # the doses
     assert bearing("inspect", str(tmp_path)).exit_code == 1
+
+
+def test_inspect_shows_what_was_measured(bearing: Any, make_vector: Any, tmp_path: Path) -> None:
+    measured = replace(
+        make_vector(),
+        sign="negative",
+        window=(-0.3, 0.45),
+        doses=((-0.3, 0.51234), (0.0, 0.0), (0.3, 2e-5)),
+        set_points={"resid_post.2": (1.25, -0.5)},
+    )
+    file = tmp_path / "kind.safetensors"
+    file.write_bytes(write_vector(measured))
+    shown = bearing("inspect", str(file)).stdout
+    for told in (
+        "points to the negative pole",
+        "-0.3: 0.512, +0.3: 2e-05 nats",
+        "1.25, -0.5",
+        "-0.3 to +0.45",
+    ):
+        assert told in shown
 
 
 def test_yank_undo_goes_to_unyank(bearing: Any, server: Any) -> None:

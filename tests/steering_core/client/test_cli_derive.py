@@ -32,7 +32,11 @@ def test_derive_equals_the_run_bit_for_bit(bearing: Any, made: Any, tmp_path: Pa
     derived = read_vector(output.read_bytes(), json.loads(done.stdout)["digest"])
     assert derived.tensor_digest == vector.tensor_digest
     assert derived.residual_norms == vector.residual_norms
+    assert derived.set_points == vector.set_points
+    assert derived.sign == vector.sign == "positive"
     assert derived.provenance.dataset_digest == vector.provenance.dataset_digest
+    assert derived.provenance.dtype == vector.provenance.dtype == "float32"
+    assert derived.doses == ()
 
 
 def test_derive_without_a_block_takes_the_first_in_rank_and_says_so(

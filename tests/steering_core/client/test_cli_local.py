@@ -19,7 +19,7 @@ from steering_core.client.cli_local import LocalMethod
 from steering_core.demo.paths import weights_path
 from steering_core.extraction.derive import METHODS
 from steering_core.pairs.readers import read_pairs
-from steering_core.spec import digest
+from steering_core.spec import STRENGTHS, digest
 from tests.steering_core.client.small_pairs import WORDS, sentence, write_pairs
 
 TRAIT = {
@@ -141,7 +141,8 @@ def test_extract_local_blocks_are_taken_as_they_are(
     made: Any, tmp_path: Path, blocks: str, expected: list[int]
 ) -> None:
     found, vector = made(write_pairs(tmp_path), "--blocks", blocks)
-    assert list(vector.directions) == [f"resid_post.{block}" for block in expected]
+    assert list(vector.directions) == list(vector.set_points) == [f"resid_post.{block}" for block in expected]
+    assert [strength for strength, _ in vector.doses] == list(STRENGTHS)
     assert {row["pooling"] for row in found["places"]} == {"response_mean"}
     assert all(row["effect"] is None for row in found["places"])
 

@@ -12,8 +12,8 @@ from steering_core.evaluation.scorer import TraitScorer
 from steering_core.formats.bearing import read_vector, write_vector
 from steering_core.injection.hooks import steer
 from steering_core.pairs.pair import ContrastivePair
-from steering_core.pairs.splits import split_pairs
-from steering_core.spec import ExtractionSpec
+from steering_core.pairs.splits import Splits, split_pairs
+from steering_core.spec import STRENGTHS, ExtractionSpec
 
 DIGEST = "sha256:" + "1" * 64
 KIND = TraitScorer(
@@ -71,6 +71,45 @@ def test_pipeline_vector_survives_its_file(tiny_lm):
     vector = run(tiny_lm("llama"), make_pairs(20), KIND, effort="quick").vector
 
     assert read_vector(write_vector(vector)).tensor_digest == vector.tensor_digest
+
+
+def test_pipeline_vector_says_its_sign_set_points_doses_and_dtype(tiny_lm):
+    outcome = run(tiny_lm("llama"), make_pairs(20), KIND, effort="quick")
+    vector, report = outcome.vector, outcome.report
+    (key,) = vector.directions
+    negative, positive = vector.set_points[key]
+
+    assert (vector.sign, vector.provenance.dtype) == ("positive", "float32")
+    assert positive - negative == pytest.approx(vector.norm(key))
+    assert tuple(strength for strength, _ in vector.doses) == STRENGTHS
+    assert [[d["strength"], d["nats"]] for d in report["doses"]] == [list(dose) for dose in vector.doses]
+
+
+def test_pipeline_set_points_are_the_mean_projections_of_the_train_texts(tiny_lm, tmp_path):
+    lm, pairs = tiny_lm("llama"), make_pairs(20)
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, effort="quick")
+    splits = split_pairs(pairs, DIGEST)
+    found = extract_and_evaluate(lm, pairs, splits, spec, tmp_path, scorer=None, progress=lambda *told: None)
+    (key,) = found.vector.directions
+    unit = found.vector.directions[key] / found.vector.norm(key)
+    train = found.statistics.split("train")
+    rows = found.statistics.rows(found.place.score.pooling, *found.place.at, train)
+
+    assert found.vector.set_points[key] == pytest.approx(
+        [(rows.pole(pole) @ unit).mean() for pole in ("negative", "positive")], rel=1e-4
+    )
+
+
+def test_pipeline_doses_are_measured_where_nothing_is_held_out(tiny_lm):
+    lm, pairs = tiny_lm("llama"), make_pairs(10, prompts=False)
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, effort="quick")
+    splits = Splits(tuple(range(10)), (), ())
+    with tempfile.TemporaryDirectory() as folder:
+        found = extract_and_evaluate(
+            lm, pairs, splits, spec, Path(folder), scorer=None, progress=lambda *told: None
+        )
+
+    assert len(found.vector.doses) == len(STRENGTHS)
 
 
 def test_pipeline_same_spec_twice_gives_the_same_report(tiny_lm):

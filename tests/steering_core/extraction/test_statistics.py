@@ -29,10 +29,10 @@ MODEL = ModelIdentity("tests", "sha256:" + "0" * 64, "LlamaForCausalLM", 4, 8)
 READING = Reading(("resid_post",), (1, 3), ("response_mean",))
 
 
-def written(file, n=20, seed=0, model=MODEL, labels=None, reading=READING):
+def written(file, n=20, seed=0, model=MODEL, labels=None, reading=READING, origin=()):
     """A file of random rows whose poles differ along the first axis."""
     rng = np.random.default_rng(seed)
-    with write_statistics(file, model, reading, labels or unlabelled(n)) as writer:
+    with write_statistics(file, model, reading, labels or unlabelled(n), *origin) as writer:
         for pooling in reading.poolings:
             for site, block in reading.places:
                 noise = rng.standard_normal((2, n, 8))
@@ -189,6 +189,22 @@ def test_copy_statistics_merged_files_hold_every_pair_once_and_their_groups_apar
         merged.rows("response_mean", "resid_post", 3).pole("positive")[5:],
         two.rows("response_mean", "resid_post", 3).pole("positive")[5:],
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (("sha256:1", "float32"), ("sha256:1", "float32")),
+        (("sha256:2", "bfloat16"), ("", "")),
+        (("sha256:2", "float32"), ("", "float32")),
+    ],
+)
+def test_copy_statistics_keeps_of_their_origin_what_the_files_share(tmp_path, other, expected):
+    one = written(tmp_path / "a", 5, origin=("sha256:1", "float32"))
+    two = written(tmp_path / "b", 7, seed=1, origin=other)
+    merged = copy_statistics([(f, np.arange(f.n_pairs)) for f in (one, two)], tmp_path / "c")
+
+    assert (merged.dataset_digest, merged.dtype) == expected
 
 
 def test_copy_statistics_of_two_models_is_refused(tmp_path):
