@@ -92,6 +92,10 @@ demo-model: $(RUNTIME)  ## train the demo language model again from its seed; pr
 bench-extraction: $(RUNTIME)  ## extraction beside its peers, about 15 minutes; ARGS="--model tiny --pairs 8" or ARGS=--help
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
 
+.PHONY: bench-injection
+bench-injection: $(RUNTIME)  ## steering beside its peers, about 10 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
+	@$(BIN)/python -m benchmarks.injection $(ARGS)
+
 .PHONY: clean
 clean:  ## stop the embedded servers; delete their data, the virtual environment and caches
 	@if [ -x $(BIN)/python ]; then $(EMBEDDED) erase; fi

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.peers.environments import BENCH, ROOT, Environment
 from benchmarks.peers.setting import Setting
+from benchmarks.peers.steered import Steered
 
 _QUIET = {
     "OMP_NUM_THREADS": "1",
@@ -63,6 +64,18 @@ class Worker:
     def logits(self, setting: Setting, file: Path) -> None:
         """Write the logits of the longest text."""
         self._ask({"do": "logits", "setting": setting.to_json(), "to": str(file)})
+
+    def time_steps(self, steered: Steered) -> dict[str, float]:
+        """Seconds of the passes of a steered model."""
+        return self._ask({"do": "time_steps", "steered": steered.to_json()})
+
+    def step_cost(self, steered: Steered) -> dict[str, float]:
+        """Microseconds and operations that steering adds to one block and pass."""
+        return self._ask({"do": "step_cost", "steered": steered.to_json()})
+
+    def step_logits(self, steered: Steered, file: Path) -> None:
+        """Write the logits of the prompts' last tokens."""
+        self._ask({"do": "step_logits", "steered": steered.to_json(), "to": str(file)})
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None

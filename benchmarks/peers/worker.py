@@ -3,6 +3,7 @@
     {"do": "versions"}
     {"do": "load", "model": FOLDER, "device": "cpu", "dtype": "float32"}
     {"do": "measure" | "count" | "directions" | "logits", "setting": {...}, "to": FILE}
+    {"do": "time_steps" | "step_cost" | "step_logits", "steered": {...}, "to": FILE}
 
 What libraries print goes to the error output, so that only answers stand on the output. Nothing here imports
 a peer before it is asked for, nor Bearing.
@@ -25,6 +26,7 @@ from torch import Tensor
 from benchmarks.peers.loading import Loaded, Pairs, load, read_pairs
 from benchmarks.peers.measuring import counted_tokens, measure
 from benchmarks.peers.setting import Setting
+from benchmarks.peers.steps import Steps
 from benchmarks.peers.versions import versions
 
 SIDES = {
@@ -44,6 +46,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.loaded: Loaded | None = None
+        self.steps: Steps | None = None
         self.sides: dict[str, Run] = {}
         self.pairs: dict[tuple[str, int, bool], Pairs] = {}
 
@@ -54,6 +57,9 @@ class Worker:
         if asked["do"] == "load":
             return self._load(asked)
         assert self.loaded is not None
+        if "steered" in asked:
+            self.steps = self.steps or Steps(self.loaded)
+            return self.steps.answer(asked)
         setting = Setting.from_json(asked["setting"])
         if asked["do"] == "logits":
             save_file({"logits": self._logits(setting)}, asked["to"])
@@ -70,7 +76,7 @@ class Worker:
         return {"blocks": len(directions)}
 
     def _load(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self.loaded, self.sides, self.pairs = None, {}, {}
+        self.loaded, self.steps, self.sides, self.pairs = None, None, {}, {}
         self.loaded = load(Path(asked["model"]), asked["device"], asked["dtype"])
         gpu = torch.cuda.get_device_name() if asked["device"] == "cuda" else None
         return {
