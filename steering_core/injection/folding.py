@@ -61,7 +61,7 @@ class Folded:
         while self._before:
             linear, bias = self._before.pop()
             if bias is not None:
-                bias.data = bias.data.to(device=linear.weight.device, dtype=linear.weight.dtype)
+                bias.data = bias.data.to(device=linear.bias.device, dtype=linear.bias.dtype)
             linear.bias = bias  # type: ignore[assignment]
             _FOLDED.discard(linear)
 
@@ -154,11 +154,9 @@ def _additions(
 
 def _moved(linear: Linear, addition: Tensor) -> nn.Parameter:
     """Bias plus addition, summed in float64 and rounded once."""
-    weight = linear.weight
-    moved = addition.to(device=weight.device, dtype=torch.float64)
-    if linear.bias is not None:
-        moved = moved + linear.bias.detach()
-    return nn.Parameter(moved.to(weight.dtype), requires_grad=False)
+    bias = linear.weight.new_zeros(addition.shape) if linear.bias is None else linear.bias.detach()
+    total = bias.double() + addition.to(device=bias.device, dtype=torch.float64)
+    return nn.Parameter(total.to(bias.dtype), requires_grad=False)
 
 
 def _block_calls(sites: Sites, blocks: set[int]) -> dict[int, _Call]:

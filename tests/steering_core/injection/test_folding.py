@@ -281,3 +281,17 @@ def test_fold_generation_equals_the_hooks(make_vector, llama):
 
     assert torch.equal(folded, hooked)
     assert not torch.equal(folded, plain)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_fold_compiled_model_follows(make_vector, kind):
+    model = small(kind)
+    vectors = [(make_vector(IDENTITY, {"resid_post.1": direction(1)}), 0.3)]
+    with steer(model, vectors):
+        hooked = logits(model)
+    compiled = torch.compile(model, backend="eager")
+    plain = logits(compiled)
+    with fold(model, vectors):
+        assert torch.allclose(logits(compiled), hooked, rtol=0, atol=1e-12)
+
+    assert torch.equal(logits(compiled), plain)
