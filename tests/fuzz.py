@@ -81,11 +81,15 @@ def received(data: bytes) -> str:
 def guided_search(seconds: float, seed: int) -> None:
     """Atheris over the same mutations, starting from the same files; it never returns."""
     found, end = Counter[str](), time.monotonic() + seconds
+    corpus = tempfile.TemporaryDirectory()
+    for number, data in enumerate(seeds()):
+        (Path(corpus.name) / str(number)).write_bytes(data)
 
     def one(data: bytes) -> None:
         found[received(data)] += 1
         if time.monotonic() > end:
             print(summary(found), flush=True)
+            corpus.cleanup()
             os._exit(0)  # libFuzzer would print its own statistics and leave as abruptly
 
     def mutate(data: bytes, max_size: int, mutation_seed: int) -> bytes:
@@ -94,12 +98,9 @@ def guided_search(seconds: float, seed: int) -> None:
             return bytes(ATHERIS.Mutate(data, max_size))
         return mutated(data, random)[:max_size]
 
-    with tempfile.TemporaryDirectory() as corpus:
-        for number, data in enumerate(seeds()):
-            (Path(corpus) / str(number)).write_bytes(data)
-        options = [f"-max_len={MAX_BYTES}", f"-seed={seed}", "-timeout=5", "-verbosity=0"]
-        ATHERIS.Setup([sys.argv[0], *options, corpus], one, custom_mutator=mutate)
-        ATHERIS.Fuzz()
+    options = [f"-max_len={MAX_BYTES}", f"-seed={seed}", "-timeout=5", "-verbosity=0"]
+    ATHERIS.Setup([sys.argv[0], *options, corpus.name], one, custom_mutator=mutate)
+    ATHERIS.Fuzz()
 
 
 def summary(found: Counter[str]) -> str:
