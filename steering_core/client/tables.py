@@ -120,7 +120,8 @@ def vectors_table(items: Sequence[Json]) -> RenderableType:
 def version_card(version: Json) -> RenderableType:
     """What a version is, then its report."""
     released = version.get("version")
-    model = version.get("base_model") or {}
+    model, manifest = version.get("base_model") or {}, version.get("manifest") or {}
+    points = [(d["key"], _set_points(d)) for d in manifest.get("directions", []) if d.get("set_points")]
     head = facts(
         [
             ("vector", f"{version['vector']}@{released}" if released else f"{version['vector']} (draft)"),
@@ -129,6 +130,9 @@ def version_card(version: Json) -> RenderableType:
             ("digest", version.get("digest")),
             ("base model", f"{model.get('name', '')} ({short_digest(model.get('model_hash'))})"),
             ("dataset", version.get("dataset")),
+            ("sign", _sign(manifest.get("sign", ""))),
+            ("set points", "; ".join(f"{key} {pair}" for key, pair in points)),
+            ("doses", _doses(manifest.get("doses", []))),
             ("license", version.get("license")),
             ("published", day(version.get("published_at"))),
             ("page", version.get("url")),
@@ -191,9 +195,9 @@ def inspection_card(found: Json) -> RenderableType:
             ),
             ("model hash", model["model_hash"]),
             ("operation", found["operation"]),
-            ("sign", f"points to the {found['sign']} pole" if found["sign"] != "unknown" else "unknown"),
+            ("sign", _sign(found["sign"])),
             ("window", f"{window[0]:+g} to {window[1]:+g}" if window else "not measured"),
-            ("doses", _doses(found["doses"])),
+            ("doses", _doses(found["doses"]) or "not measured"),
             *((name.replace("_", " "), value) for name, value in found["provenance"].items()),
         ]
     )
@@ -205,7 +209,7 @@ def inspection_card(found: Json) -> RenderableType:
                 f"{d['norm']:.4g}",
                 f"{d['residual_norm']:.4g}",
                 f"{d['ratio']:.3f}",
-                "{:.4g}, {:.4g}".format(*d["set_points"]) if d["set_points"] else "–",
+                _set_points(d) if d["set_points"] else "–",
             )
             for d in found["directions"]
         ),
@@ -262,10 +266,18 @@ def models_table(items: Sequence[Json]) -> RenderableType:
     return listing(headings, rows, empty="no base models are registered")
 
 
+def _sign(pole: str) -> str:
+    return f"points to the {pole} pole" if pole in ("positive", "negative") else pole
+
+
+def _set_points(direction: Json) -> str:
+    return "{:.4g}, {:.4g}".format(*direction["set_points"])
+
+
 def _doses(curve: Sequence[Sequence[float]]) -> str:
     """The strengths with what they do, but 0, which does nothing."""
     steered = [f"{strength:+g}: {nats:.3g}" for strength, nats in curve if strength]
-    return ", ".join(steered) + " nats" if steered else "not measured"
+    return ", ".join(steered) + " nats" if steered else ""
 
 
 def _length(length: Json) -> str:

@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 
 from steering_core.client.cli import app
 from steering_core.client.config import stored_tokens
-from steering_core.formats.bearing import write_vector
+from steering_core.formats.bearing import inspect_vector, write_vector
 from steering_core.spec import digest
 
+KEY = "resid_post.2"
 COMMANDS = [
     *(
         ["login"],
@@ -237,7 +238,7 @@ def test_inspect_shows_what_was_measured(bearing: Any, make_vector: Any, tmp_pat
         sign="negative",
         window=(-0.3, 0.45),
         doses=((-0.3, 0.51234), (0.0, 0.0), (0.3, 2e-5)),
-        set_points={"resid_post.2": (1.25, -0.5)},
+        set_points={KEY: (1.25, -0.5)},
     )
     file = tmp_path / "kind.safetensors"
     file.write_bytes(write_vector(measured))
@@ -248,6 +249,17 @@ def test_inspect_shows_what_was_measured(bearing: Any, make_vector: Any, tmp_pat
         "1.25, -0.5",
         "-0.3 to +0.45",
     ):
+        assert told in shown
+
+
+def test_show_says_what_the_file_says(bearing: Any, server: Any, make_vector: Any) -> None:
+    said = inspect_vector(
+        write_vector(replace(make_vector(), sign="positive", doses=((0.3, 0.5),), set_points={KEY: (-1, 2)}))
+    )
+    version = {"vector": "acme/kind", "version": "1.0.0", "state": "published", "manifest": said}
+    server.on("GET /vectors/acme/kind/versions/1.0.0", version)
+    shown = bearing("show", "acme/kind@1.0.0").stdout
+    for told in ("points to the positive pole", "resid_post.2 -1, 2", "+0.3: 0.5 nats"):
         assert told in shown
 
 
