@@ -1,7 +1,7 @@
 """What steering costs: Bearing's hooks, folding and per-row batches beside repeng and steering-vectors.
 
     make bench-injection [ARGS="--model tiny --rounds 30"]
-    python -m benchmarks.injection [--model base] [--device cpu] [--rounds 10] [--help]
+    python -m benchmarks.injection [--model base] [--device cpu] [--rounds 8] [--help]
 
 Steps of generation by hand: prompts are read at once (prefill), then one token for every row with a cache
 (decode); choosing tokens is left out. One process per environment, one thread; all cases take turns, in
@@ -28,6 +28,7 @@ from benchmarks.injection_plan import (
     Say,
     StepCase,
     cost_cases,
+    groups,
     run_rounds,
     spread,
     step_cases,
@@ -35,7 +36,7 @@ from benchmarks.injection_plan import (
 from benchmarks.materials import SHAPES, model_folder
 from benchmarks.peers.environments import ENVIRONMENTS, OWN, environment_of
 from benchmarks.peers.process import Worker, WorkerError, started
-from benchmarks.peers.steered import PHASES, Steered
+from benchmarks.peers.steered import Steered
 from benchmarks.record import RESULTS, console, machine, write_results
 
 MODELS = ("tiny", "base", "1b")
@@ -95,7 +96,7 @@ def _arguments() -> argparse.Namespace:
         choices=["float32", "bfloat16", "float16"],
         help="default float32 on a CPU, bfloat16 on a GPU",
     )
-    parser.add_argument("--rounds", type=int, default=10, help="after the one that warms up; default 10")
+    parser.add_argument("--rounds", type=int, default=8, help="after the one that warms up; default 8")
     parser.add_argument("--tokens", type=int, default=32, help="of each prompt; default 32")
     parser.add_argument("--repeats", type=int, default=8, help="passes per measurement; default 8")
     parser.add_argument(
@@ -156,16 +157,16 @@ def _costs(
 
 def _print_steps(shown: Console, cases: Sequence[StepCase]) -> None:
     """A table per phase and batch."""
-    for phase in PHASES:
-        for batch in BATCHES:
-            table = Table(title=f"{phase}, batch {batch}", title_justify="left")
-            table.add_column("")
-            for column in ("tokens/s", "over unsteered", "quartiles", "overhead"):
-                table.add_column(column, justify="right")
-            for case in cases:
-                if (case.steered.phase, case.steered.batch) == (phase, batch):
-                    table.add_row(case.label, *_numbers(case))
-            shown.print(table)
+    for group in groups(cases):
+        about = group[0].steered
+        title = f"{about.phase}, batch {about.batch}; the controls move by {group[0].noise:.1%}"
+        table = Table(title=title, title_justify="left")
+        table.add_column("")
+        for column in ("tokens/s", "over unsteered", "quartiles", "overhead"):
+            table.add_column(column, justify="right")
+        for case in group:
+            table.add_row(case.label, *_numbers(case))
+        shown.print(table)
 
 
 def _numbers(case: StepCase) -> list[str]:

@@ -45,12 +45,12 @@ class StepCase:
 
     @property
     def overhead(self) -> str:
-        """In words: what most rounds agree on and the controls do not show as well, else their limit."""
+        """In words: only what three rounds in four agree on and the controls do not show as well."""
         if self.steered.how == "unsteered":
             return ""
-        found = spread([ratio - 1 for ratio in self.ratios])
-        is_told = abs(found["median"]) > self.noise and found["lower_quartile"] * found["upper_quartile"] > 0
-        return f"{found['median']:+.1%}" if is_told else f"not above {self.noise:.1%}"
+        found = spread(self.ratios)
+        is_told = found["median"] > 1 + self.noise and found["lower_quartile"] > 1
+        return f"{found['median'] - 1:+.1%}" if is_told else "not resolved"
 
     def to_json(self) -> dict[str, Any]:
         """For the results file."""
@@ -61,7 +61,7 @@ class StepCase:
             **self.steered.to_json(),
             "seconds": self.seconds,
             "error": self.error,
-            "noise": self.noise,
+            "control": self.noise,
             **measured,
         }
 
@@ -119,7 +119,7 @@ def run_rounds(
     """
     rng = random.Random(0)
     for number in range(rounds + 1):
-        for case in (case for group in _groups(cases) for case in rng.sample(group, len(group))):
+        for case in (case for group in groups(cases) for case in rng.sample(group, len(group))):
             if case.error:
                 continue
             at = "warm-up" if number == 0 else f"round {number} of {rounds}"
@@ -134,20 +134,20 @@ def run_rounds(
     _compare(cases)
 
 
+def groups(cases: Sequence[StepCase]) -> list[list[StepCase]]:
+    """The cases of one phase and batch, whose numbers stand beside each other."""
+    keys = dict.fromkeys((case.steered.phase, case.steered.batch) for case in cases)
+    return [[c for c in cases if (c.steered.phase, c.steered.batch) == key] for key in keys]
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median and quartiles."""
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
     return {"median": median, "lower_quartile": lower, "upper_quartile": upper}
 
 
-def _groups(cases: Sequence[StepCase]) -> list[list[StepCase]]:
-    """The cases of one phase and batch, whose numbers stand beside each other."""
-    keys = dict.fromkeys((case.steered.phase, case.steered.batch) for case in cases)
-    return [[c for c in cases if (c.steered.phase, c.steered.batch) == key] for key in keys]
-
-
 def _compare(cases: Sequence[StepCase]) -> None:
-    for group in _groups(cases):
+    for group in groups(cases):
         plain = {
             c.environment: c for c in group if c.label.startswith("unsteered") and CONTROL not in c.label
         }

@@ -25,7 +25,7 @@ SIDES = {
     "steering-vectors": "benchmarks.peers.steering_vectors_steering",
     "repeng": "benchmarks.peers.repeng_steering",
 }
-_COST_ROUNDS, _COST_PASSES = 60, 8
+_COST_ROUNDS, _COST_PASSES = 40, 8
 # About the norm of a random model's residual stream, per element.
 _SCALE = 0.02
 
