@@ -185,46 +185,56 @@ def _install(sites: Sites, plan: Plan, undo: ExitStack) -> None:
             probe = _Probing(site, when, watch)
             undo.callback(sites.module(site, block).register_forward_hook(probe).remove)
     for (site, block), steps in plan.steps.items():
-        everywhere = plan.outside == () and steps[0].gate.is_everywhere
-        is_plain = len(steps) == 1 and everywhere and steps[0].operator is operators.add
-        hook = _Adding(site, sites.streams, steps[0], watch) if is_plain else _Stepping(site, steps, watch)
-        undo.callback(sites.module(site, block).register_forward_hook(hook).remove)
+        module = sites.module(site, block)
+        everywhere = not plan.outside and steps[0].gate.is_everywhere
+        hook: _Adding | _Stepping = _Stepping(site, steps, watch)
+        if len(steps) == 1 and everywhere and steps[0].operator is operators.add:
+            hook = _Adding(site, sites.streams, steps[0], watch)
+        # Before the first pass, so that compiled code need not be compiled again for the second.
+        for weight in module.parameters():
+            if weight.is_floating_point() and weight.device.type != "meta":
+                hook.prepare(weight.dtype, weight.device, None)
+                break
+        undo.callback(module.register_forward_hook(hook).remove)
 
 
 class _Adding:
     """The hook where all that happens is an addition everywhere: one operation on what the module returned.
 
-    The addition is prepared when the first hidden state shows its dtype and device. One for a single residual
-    stream is widened by zeros for the others.
+    The addition is prepared for a dtype and device when they are first met. One for a single residual stream
+    is widened by zeros for the others.
     """
 
     def __init__(self, site: str, streams: int, step: Step, watch: Watch | None) -> None:
         self._output, self._streams = SiteOutput(site), streams
         self._addition, self._watch = step.tensors[0], watch
+        self._dims = 3 if self._output.stream is None else 4
         self._order: Tensor | None = None
         self._ready: Tensor | None = None
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
-        ready = self._ready
+        ready, order = self._ready, None if self._watch is None else self._watch.now.order
+        if not isinstance(hidden, Tensor) or hidden.dim() != self._dims:
+            self._output.read(output)  # says what is wrong with it
         if (
             ready is None
             or ready.dtype is not hidden.dtype
             or ready.device != hidden.device
-            or (self._watch is not None and self._watch.now.order is not self._order)
+            or order is not self._order
         ):
-            ready = self._prepare(output)
+            ready = self.prepare(hidden.dtype, hidden.device, order)
         moved = hidden + ready
         return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
-    def _prepare(self, output: Any) -> Tensor:
-        like, stream = self._output.read(output), self._output.stream
-        self._order = None if self._watch is None else self._watch.now.order
-        ready = _in_order(self._addition, self._order).to(dtype=like.dtype, device=like.device)
+    def prepare(self, dtype: torch.dtype, device: torch.device, order: Tensor | None) -> Tensor:
+        """The addition as it broadcasts against what the module returns."""
+        stream = self._output.stream
+        ready = _in_order(self._addition, order).to(dtype=dtype, device=device)
         if stream is not None:
             ready = torch.nn.functional.pad(ready[:, :, None], (0, 0, stream, self._streams - 1 - stream))
         # One vector for all rows and tokens broadcasts fastest without leading dimensions.
-        self._ready = ready if len(ready) > 1 else ready[0, 0]
+        self._ready, self._order = ready if len(ready) > 1 else ready[0, 0], order
         return self._ready
 
 
@@ -239,26 +249,32 @@ class _Stepping:
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
         hidden = self._output.read(output)
-        if self._is_exact:
-            hidden = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
-        for step, tensors in zip(self._steps, self._prepared(hidden), strict=True):
+        order = None if self._watch is None else self._watch.now.order
+        prepared = self._ready.get((hidden.dtype, hidden.device)) if order is self._order else None
+        if prepared is None:
+            prepared = self.prepare(hidden.dtype, hidden.device, order)
+        hidden = hidden.to(self._working(hidden.dtype))
+        for step, tensors in zip(self._steps, prepared, strict=True):
             on = True if self._watch is None else self._watch.now.factor(step.gate, hidden)
             if on is not False:
                 hidden = step.operator(hidden, None if on is True else on, *tensors)
         return self._output.write(output, hidden)
 
-    def _prepared(self, like: Tensor) -> list[tuple[Tensor, ...]]:
-        order = None if self._watch is None else self._watch.now.order
+    def prepare(
+        self, dtype: torch.dtype, device: torch.device, order: Tensor | None
+    ) -> list[tuple[Tensor, ...]]:
+        """The tensors of each step, for hidden states of a dtype on a device."""
         if order is not self._order:
             self._order = order
             self._ready.clear()
-        key = (like.dtype, like.device)
-        if key not in self._ready:
-            self._ready[key] = [
-                tuple(_in_order(t, order).to(dtype=like.dtype, device=like.device) for t in step.tensors)
-                for step in self._steps
-            ]
-        return self._ready[key]
+        self._ready[dtype, device] = [
+            tuple(_in_order(t, order).to(dtype=self._working(dtype), device=device) for t in step.tensors)
+            for step in self._steps
+        ]
+        return self._ready[dtype, device]
+
+    def _working(self, dtype: torch.dtype) -> torch.dtype:
+        return torch.promote_types(dtype, torch.float32) if self._is_exact else dtype
 
 
 class _Probing:
@@ -270,7 +286,8 @@ class _Probing:
         self._unit = direction / torch.linalg.vector_norm(direction)
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        self._watch.now.decide(self._when, self._unit, self._output.read(output))
+        hidden = self._output.read(output)
+        self._watch.now.decide(self._when, self._unit.to(hidden.device), hidden)
 
 
 def _in_order(tensor: Tensor, order: Tensor | None) -> Tensor:

@@ -174,6 +174,8 @@ class Pass:
         self._factors: dict[tuple[Gate, torch.dtype, torch.device], Tensor] = {}
         between = _outside_spans(reading, text) if outside else True
         self._open = {gate: both(tokens_at(gate.positions, reading), between) for gate in gates}
+        is_asked = any(gate.when is not None for gate in gates)
+        self._prompt = _whole_prompt(reading) if is_asked else False
 
     @property
     def order(self) -> Tensor | None:
@@ -199,30 +201,19 @@ class Pass:
             self._factors[key] = is_open.to(dtype=like.dtype, device=like.device)[..., None]
         return self._factors[key]
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def decide(self, when: Condition, unit: Tensor, hidden: Tensor) -> None:
         """Decide a condition from what its site holds, (batch, tokens, d_model), if this pass reads a prompt.
 
-        Raises:
-            InjectionError: `injection.prompt_lengths`, or `injection.split_prompt`.
+        Args:
+            unit: (d_model,) of norm 1, on the device of `hidden`.
         """
-        reading, lengths = self._reading, self._reading.prompt_lengths
-        if reading.past > 0 and not reading.from_start:
+        if self._prompt is False:
             return
-        counted = both(prompt_tokens(reading), True if reading.real is None else reading.real)
-        if reading.past > 0:
-            return
-        if lengths is not None and int(lengths.max()) > reading.shape[1]:
-            raise InjectionError(
-                f"of a prompt of {int(lengths.max())} tokens {reading.shape[1]} are read at first, so a "
-                "condition on it cannot be decided in time; let one pass read the whole prompt",
-                code="injection.split_prompt",
-            )
-        projected = hidden.to(unit.dtype) @ unit.to(hidden.device)
-        weights = torch.ones_like(projected)
-        if isinstance(counted, Tensor):
-            weights = weights * counted.to(hidden.device)
-        mean = (projected * weights).sum(1) / weights.sum(1)
+        projected = hidden.to(unit.dtype) @ unit  # (batch, tokens)
+        counted = torch.ones_like(projected)
+        if isinstance(self._prompt, Tensor):
+            counted = counted * self._prompt.to(hidden.device)
+        mean = (projected * counted).sum(1) / counted.sum(1)
         self._text.decisions[when] = (mean > when.threshold) == when.above
 
     def _decision(self, when: Condition) -> Tensor:
@@ -234,6 +225,26 @@ class Pass:
                 code="injection.undecided",
             )
         return self._text.decisions[when]
+
+
+def _whole_prompt(reading: Reading) -> Tensor | bool:
+    """The real tokens of the prompt if this pass reads it; False where it was read before.
+
+    Raises:
+        InjectionError: `injection.prompt_lengths`, or `injection.split_prompt`: this pass reads a part of it.
+    """
+    if reading.past > 0 and not reading.from_start:
+        return False
+    prompt, lengths = prompt_tokens(reading), reading.prompt_lengths
+    if reading.past > 0:
+        return False
+    if lengths is not None and int(lengths.max()) > reading.shape[1]:
+        raise InjectionError(
+            f"of a prompt of {int(lengths.max())} tokens {reading.shape[1]} are read at first, so a "
+            "condition on it cannot be decided in time; let one pass read the whole prompt",
+            code="injection.split_prompt",
+        )
+    return both(prompt, True if reading.real is None else reading.real)
 
 
 def _outside_spans(reading: Reading, text: Text) -> Tensor | bool:
