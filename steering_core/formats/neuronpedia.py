@@ -14,8 +14,8 @@ lib/utils/neuron-vector.ts, lib/utils/steer.ts; apps/inference/.../endpoints/ste
 - One vector is one direction: a file of several is a list of bodies, to be sent one by one.
 - `modelId` is Neuronpedia's own name of a model, guessed from the model's: lower case, without the owner.
 - At most 24,576 values.
-- Exact: numbers are written as the decimal of the float32, so directions, blocks and multiplier return bit for
-  bit.
+- Exact: numbers are written as the decimal of the float32, so directions, blocks and multiplier return bit
+  for bit.
 """
 
 from typing import Any
@@ -79,8 +79,8 @@ def export(loose: LooseVector) -> Exported:
     if not abs(loose.multiplier) <= MAX_STRENGTH:
         raise refused(
             "multiplier",
-            f"the multiplier {loose.multiplier:g} is not within ±{MAX_STRENGTH:g}, which Neuronpedia demands; "
-            "give --strength, so that it is 1",
+            f"the multiplier {loose.multiplier:g} is not within ±{MAX_STRENGTH:g}, as Neuronpedia demands; "
+            "export at a strength, so that it is 1",
         )
     if loose.d_model > MAX_VALUES:
         raise refused("size", f"the vector has {loose.d_model:,} values; Neuronpedia takes {MAX_VALUES:,}")
@@ -100,7 +100,7 @@ def export(loose: LooseVector) -> Exported:
         data=canonical_json(bodies[0] if len(bodies) == 1 else bodies),
         usage=_USAGE_OF_ONE if len(bodies) == 1 else _USAGE_OF_SEVERAL,
         warnings=(
-            f"modelId is {printable(model)}, a guess; put in the name that Neuronpedia gives the model",
+            f"modelId {printable(model)} is a guess; put in the name that Neuronpedia gives the model",
         ),
     )
 

@@ -7,14 +7,18 @@
 - Scale: `steered(model, multiplier)`.
 - Exact: in float32 it does what `injection.steer` does, bit for bit, for a vector exported at a strength and
   multiplier 1. Below float32 `project` and `clamp` compute in float32 and round once, as there.
-- The directions lie in a safetensors file beside it, under its name. The text holds nothing that was read from
-  a vector but names of sites, numbers, and printable text in quotes.
+- The directions lie in a safetensors file beside it, under its name. The text holds nothing that was read
+  from a vector but names of sites, numbers, and printable ASCII in quotes.
 """
+
+import math
+import re
 
 import numpy as np
 from safetensors.numpy import save
 
 from steering_core.formats.control_vector import printable
+from steering_core.formats.gguf_file import refused
 from steering_core.formats.glp import unit
 from steering_core.formats.lm_eval import set_point
 from steering_core.formats.loose import Exported, LooseVector
@@ -27,8 +31,10 @@ def export(loose: LooseVector) -> Exported:
     """The Python file, with the directions beside it.
 
     Raises:
-        FormatError: `clamp` without set points, or a zero direction to project on.
+        FormatError: `clamp` without set points, a zero direction to project on, or no finite multiplier.
     """
+    if not math.isfinite(loose.multiplier):
+        raise refused("multiplier", f"the multiplier is {loose.multiplier}; expected a finite number")
     points = {}
     if loose.operation == "clamp":
         points = {key: set_point(loose, key, "the script") for key in loose.directions}
@@ -41,9 +47,7 @@ def export(loose: LooseVector) -> Exported:
         "WIDTH": repr(loose.d_model),
         "SET_POINTS": repr(points),
     }
-    script = _SCRIPT
-    for name, value in said.items():
-        script = script.replace(f"<{name}>", value)
+    script = re.sub(r"<([A-Z_]+)>", lambda name: said[name[1]], _SCRIPT)
     return Exported(
         data=script.encode("ascii"),
         sidecars={SUFFIX: save(directions)},
@@ -117,13 +121,13 @@ def find_blocks(model):
     config = model.config.get_text_config()
     n_blocks = config.num_hidden_layers
     if config.hidden_size != WIDTH or N_BLOCKS not in (None, n_blocks):
-        sys.exit(f"the model has {n_blocks} blocks x {config.hidden_size}; "
-                 f"the vector is for {N_BLOCKS or 'so many'} x {WIDTH} ({MODEL})")
+        found = f"{n_blocks} blocks of width {config.hidden_size}"
+        raise ValueError(f"the model has {found}; the vector is for {N_BLOCKS or 'any'} of width {WIDTH}")
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == n_blocks:
             if not re.search(OTHER_PARTS, name):
                 return module
-    sys.exit(f"{type(model).__name__} has no list of {n_blocks} blocks")
+    raise ValueError(f"{type(model).__name__} has no list of {n_blocks} blocks")
 
 
 def find_module(block, site):
@@ -133,7 +137,7 @@ def find_module(block, site):
     children = {name: child for name, child in block.named_children() if not re.search(BETWEEN, name)}
     found = [child for name, child in children.items() if re.search(PARTS[site], name)]
     if len(found) != 1:
-        sys.exit(f"{type(block).__name__} has no one module for {site}; it has {', '.join(children)}")
+        raise ValueError(f"{type(block).__name__} has no one module for {site}: {', '.join(children)}")
     return found[0]
 
 
@@ -143,7 +147,7 @@ def make_hook(key, site, direction, multiplier):
     def hook(module, args, output):
         whole = output[0] if isinstance(output, tuple) else output
         if whole.dim() != (3 if stream is None else 4):
-            sys.exit(f"{key} is of shape {tuple(whole.shape)}: the model has another number of streams")
+            raise ValueError(f"{key} has shape {tuple(whole.shape)}: another number of residual streams")
         if stream is None:
             moved = act(key, whole, direction, multiplier)
         else:

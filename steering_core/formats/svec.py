@@ -5,8 +5,8 @@ IBM/AISteer360 at 1d7c843 (state_control/_common/steering_vector.py, cast/contro
 
 - Site: the residual stream at the INPUT of a layer, so resid_post of the block before it.
 - Index: key L is measured after block L but added to the input of block L, one block earlier. Read here is
-  what is applied: key L is resid_post.{L-1}, and key 0, the embeddings, cannot be said. Written is key b+1 for
-  block b, so the model's last block cannot be said.
+  what is applied: key L is resid_post.{L-1}, and key 0, the embeddings, cannot be said. Written is key b+1
+  for block b, so the model's last block cannot be said.
 - Two dialects: activation-steering has a list for each layer, AISteer360 a list of K lists. K = 1 is read; a
   larger K means positions, a plane or heads. AISteer360 reads the first dialect too, so that is written. Its
   CAA adds the same file at the OUTPUT of layer L instead; the file does not say for which it was made.
@@ -31,8 +31,8 @@ from steering_core.vector import Direction
 
 _LAYER = re.compile(r"0|[1-9][0-9]{0,5}")
 _APPLIED = (
-    "activation-steering measures after block L but adds to the input of block L; shown is where it is added, "
-    "one block before its key"
+    "activation-steering measures after block L but adds to the input of block L; shown is where it is "
+    "added, one block before its key"
 )
 _OTHER_CONTROL = "AISteer360's CAA adds the same file after block L instead, one block later than shown"
 _EMBEDDINGS = "the direction of layer 0 was left out: it is added to the embeddings, before the first block"

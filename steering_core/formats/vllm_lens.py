@@ -140,10 +140,13 @@ def _unpacked(text: str, compression: Any, n_bytes: int) -> bytes:
         raise refused("payload", f"activations are compressed with {str(compression)[:24]!a}; zstd is read")
     try:
         packed = base64.b64decode(text, validate=True)
-        if compression is not None and zstandard.frame_content_size(packed) in (n_bytes, -1):
+        if compression is not None:
+            # A frame that says its size is unpacked to that size, whatever the limit.
+            if zstandard.frame_content_size(packed) not in (n_bytes, -1):
+                raise ValueError("the frame is of another size")
             packed = zstandard.ZstdDecompressor().decompress(packed, max_output_size=n_bytes)
     except (binascii.Error, ValueError, zstandard.ZstdError) as error:
-        raise refused("payload", "the data of activations is not base64, or no zstd inside") from error
+        raise refused("payload", "the data of activations is not base64, or no zstd of its shape inside") from error
     if len(packed) != n_bytes:
         raise refused(
             "payload", f"the data of activations has another size than its shape, {n_bytes:,} bytes"
