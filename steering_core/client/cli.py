@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from steering_core.client import cli_account, cli_datasets, cli_local, cli_runs, cli_try, cli_vectors
+from steering_core.client import (
+    cli_account,
+    cli_convert,
+    cli_datasets,
+    cli_local,
+    cli_runs,
+    cli_try,
+    cli_vectors,
+)
 from steering_core.client.http import user_agent
 from steering_core.client.ui import Globals
 
@@ -52,7 +60,7 @@ def options(
     context.obj = Globals(endpoint=endpoint, offline=True if offline else None)
 
 
-for module in (cli_account, cli_datasets, cli_runs, cli_vectors, cli_local, cli_try):
+for module in (cli_account, cli_datasets, cli_runs, cli_vectors, cli_convert, cli_local, cli_try):
     module.add_to(app)
 
 

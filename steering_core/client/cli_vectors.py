@@ -1,16 +1,16 @@
-"""`bearing search`, `show`, `pull`, `verify`, `inspect`, `publish`, `yank`: vectors and their files."""
+"""`bearing search`, `show`, `pull`, `verify`, `publish`, `yank`: vectors and their files."""
 
-import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from steering_core.client import tables
+from steering_core.client.local_files import write_file
 from steering_core.client.pulling import Pulled
-from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference
+from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference, reference_of
 from steering_core.client.ui import Ui, command, read_file
-from steering_core.errors import ClientError, DigestMismatchError
+from steering_core.errors import DigestMismatchError
 from steering_core.formats.bearing import inspect_vector
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.spec import digest, digest_hex
@@ -40,7 +40,6 @@ def add_to(app: typer.Typer) -> None:
         "bearing verify formality.safetensors --digest sha256:…",
     ]
     command(app, "verify", examples=verify_examples)(verify)
-    command(app, "inspect", examples=["bearing inspect formality.safetensors"])(inspect)
     publish_examples = ["bearing publish acme/formality --version 1.0.0 --license CC-BY-4.0 --public"]
     command(app, "publish", examples=publish_examples)(publish)
     yank_examples = [
@@ -89,7 +88,7 @@ def pull(
     """
     found = ui.hub.pull_file(reference)
     if output is not None:
-        _write(output, found.data)
+        write_file(output, found.data)
     data = _pulled(found) | {"path": str(found.path), "output": None if output is None else str(output)}
     shown = tables.facts(
         [
@@ -116,7 +115,7 @@ def verify(
         data = read_file(Path(target), most_bytes=MAX_FILE_BYTES)
         promised, source = expected, {"file": target}
     else:
-        found = ui.hub.pull_file(_reference_or_file(target))
+        found = ui.hub.pull_file(reference_of(target))
         data, promised = found.data, expected or found.digest
         source = {"reference": found.reference, "version": found.version}
     named = digest(data)
@@ -132,12 +131,6 @@ def verify(
     }
     note = "valid, and as promised" if promised else "valid; no digest was given to compare with"
     ui.result(result, tables.facts([("vector", target), ("digest", named), ("file", note)]))
-
-
-def inspect(ui: Ui, file: Annotated[Path, typer.Argument(metavar="FILE", help="A vector file.")]) -> None:
-    """Show what a vector file says about itself, without a registry."""
-    found = inspect_vector(read_file(file, most_bytes=MAX_FILE_BYTES))
-    ui.result(found, tables.inspection_card(found))
 
 
 def publish(
@@ -202,21 +195,3 @@ def _pulled(found: Pulled) -> Json:
         "model_hash": vector.model.model_hash,
         "window": vector.window and list(vector.window),
     }
-
-
-def _reference_or_file(target: str) -> str:
-    try:
-        return str(parse_reference(target))
-    except ReferenceSyntaxError as error:
-        raise ReferenceSyntaxError(f"there is no file {target!a}, and {error.message}") from error
-
-
-def _write(file: Path, data: bytes) -> None:
-    """All of it or nothing, at a place that the user chose."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}.part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ClientError(f"{file} cannot be written: {error.strerror}", code="client.file") from error

@@ -71,6 +71,18 @@ def parse_reference(text: str) -> Reference:
     )
 
 
+def reference_of(target: str) -> str:
+    """A vector reference in place of a file that is not there.
+
+    Raises:
+        ReferenceSyntaxError: it is no reference either.
+    """
+    try:
+        return str(parse_reference(target))
+    except ReferenceSyntaxError as error:
+        raise ReferenceSyntaxError(f"there is no file {target!a}, and {error.message}") from error
+
+
 def parse_name(text: str) -> tuple[str, str]:
     """`owner/name`.
 

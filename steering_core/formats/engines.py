@@ -154,13 +154,13 @@ def _advice(what: str) -> str:
     if "torch.save" in what or "pickle" in what:
         return (
             "Such a file can run code when it is opened, so it is never read. Where you trust it, load its "
-            "tensors yourself and write them as one of the forms that are read: bearing engines"
+            "tensors yourself and write them as one of the forms that are read; see bearing engines"
         )
     return f"Read are: {_readable()}"
 
 
 def _readable() -> str:
-    return ", ".join(f"{e.title} ({e.suffix})" for e in ENGINES.values() if e.is_read)
+    return ", ".join(engine.name for engine in ENGINES.values() if engine.is_read) + "; see bearing engines"
 
 
 def _is_native(data: bytes) -> bool:

@@ -146,7 +146,7 @@ def _unpacked(text: str, compression: Any, n_bytes: int) -> bytes:
                 raise ValueError("the frame is of another size")
             packed = zstandard.ZstdDecompressor().decompress(packed, max_output_size=n_bytes)
     except (binascii.Error, ValueError, zstandard.ZstdError) as error:
-        raise refused("payload", "the data of activations is not base64, or no zstd of its shape inside") from error
+        raise refused("payload", "the data of activations is not base64, or no zstd of its size") from error
     if len(packed) != n_bytes:
         raise refused(
             "payload", f"the data of activations has another size than its shape, {n_bytes:,} bytes"
