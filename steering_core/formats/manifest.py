@@ -139,7 +139,8 @@ def _check_fields(where: str, value: object, checks: Mapping[str, tuple[str, Che
             )
 
 
-def _text(value: Any) -> bool:
+def is_visible_text(value: Any) -> bool:
+    """Whether a value is a text of at most 200 characters without hidden ones."""
     return isinstance(value, str) and len(value) <= MAX_TEXT and _HIDDEN.search(value) is None
 
 
@@ -199,7 +200,7 @@ _MANIFEST: dict[str, tuple[str, Check]] = {
     "tensor_digest": _SHA256,
 }
 _MODEL: dict[str, tuple[str, Check]] = {
-    "name": (_VISIBLE, lambda value: _text(value) and value != ""),
+    "name": (_VISIBLE, lambda value: is_visible_text(value) and value != ""),
     "model_hash": _SHA256,
     "architecture": ("a class name of at most 100 characters", _matches(_CLASS_NAME)),
     "n_layers": (f"an integer from 1 to {MAX_LAYERS}", _integer(MAX_LAYERS)),
@@ -220,6 +221,6 @@ _PROVENANCE: dict[str, tuple[str, Check]] = {
     "pooling": _NAME,
     "dataset_digest": _SHA256_OR_EMPTY,
     "spec_digest": _SHA256_OR_EMPTY,
-    "software": (_VISIBLE, _text),
+    "software": (_VISIBLE, is_visible_text),
     "dtype": ("at most 64 of a-z 0-9 _", lambda value: value == "" or _matches(_WORD)(value)),
 }
