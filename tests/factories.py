@@ -20,6 +20,7 @@ from registry.runs.services import ExtractionRequest, extraction_start
 from steering_core.demo.datasets import demo_pairs
 from steering_core.extraction.statistics import POLES, Labels, Reading, write_statistics
 from steering_core.formats.bearing import write_vector
+from steering_core.formats.conformance import Certificate, Decoy, Probe, write_certificate
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.spec import ModelIdentity, Provenance
@@ -106,6 +107,33 @@ def make_artifact(seed: int = 0) -> bytes:
     return write_vector(make_vector(seed))
 
 
+def make_certificate(seed: int = 0) -> bytes:
+    """A small certificate of `make_vector`, with one decoy; its numbers are made up."""
+    vector, rng = make_vector(seed), np.random.default_rng(seed)
+    strengths, probe, watched = (-0.3, 0.3), Probe((5, 7, 11), (1, 2)), (1, 2, 3)
+    points = (len(probe.positions), len(watched))
+    changes = rng.normal(size=(len(strengths), *points)).astype(np.float32)
+    certificate = Certificate(
+        tensor_digest=vector.tensor_digest,
+        model_hash=vector.model.model_hash,
+        model=vector.model.name,
+        operation=vector.operation,
+        dtype="float32",
+        strengths=strengths,
+        probes=(probe,),
+        watched=watched,
+        unsteered=rng.normal(size=points).astype(np.float32),
+        changes=changes,
+        decoys=(Decoy("wrong sign", "the vector is negated", -changes),),
+    )
+    return write_certificate(certificate)
+
+
+def certified(seed: int) -> dict[str, Any]:
+    """What an `ArtifactResult` says about the certificate."""
+    return {"conformance": make_certificate(seed)}
+
+
 def make_statistics(seed: int = 0) -> bytes:
     """A small statistics file: six pairs at the place of `make_vector`."""
     rng, n_pairs = np.random.default_rng(seed), 6
@@ -154,7 +182,9 @@ def make_vector_version(
     claim = run_claim(run_id=str(run.pk))
     if claim is None:
         raise RuntimeError("a new run could not be claimed")
-    result = ArtifactResult(make_artifact(seed), make_report(verdict), make_statistics(seed))
+    result = ArtifactResult(
+        make_artifact(seed), make_report(verdict), make_statistics(seed), **certified(seed)
+    )
     run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
     row = VectorVersion.objects.select_related("vector__owner").get(pk=run.vector_version_id)
     if state in RELEASED:

@@ -45,6 +45,14 @@ def run_page(row: Run) -> str:
     return page(f"/runs/{row.pk}")
 
 
+def version_conformance(row: VectorVersion) -> str:
+    """Where the certificate is: by name once the version is released, by row id before."""
+    if row.state in RELEASED:
+        vector = row.vector
+        return operation("version-conformance", vector.owner.username, vector.name, row.version)
+    return operation("draft-conformance", row.pk)
+
+
 def version_download(row: VectorVersion) -> str | None:
     """Where the file is: by name once it is released, by row id before, None while there is none."""
     if row.artifact_id is None:

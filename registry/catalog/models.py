@@ -80,6 +80,10 @@ class VectorVersion(UUIDModel):
     spec = models.JSONField()
     spec_digest = models.CharField(max_length=71)
     artifact = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    # What an engine must do with the artifact, see `steering_core.formats.conformance`; null for a vector
+    # that could not be certified, and `conformance_missing` says why.
+    conformance = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    conformance_missing = models.CharField(max_length=500, blank=True)
     manifest = models.JSONField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)

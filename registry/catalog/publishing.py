@@ -11,6 +11,7 @@ from registry.core.errors import InvalidError
 from registry.storage.services import blob_read
 from steering_core.errors import FormatError
 from steering_core.formats.bearing import inspect_vector
+from steering_core.formats.conformance import read_certificate
 
 
 def artifact_manifest(*, sha256: str) -> dict[str, Any]:
@@ -24,6 +25,27 @@ def artifact_manifest(*, sha256: str) -> dict[str, Any]:
         return inspect_vector(blob_read(sha256=sha256))
     except FormatError as error:
         raise InvalidError(error.message, code=error.code) from error
+
+
+def certificate_check(*, sha256: str, manifest: dict[str, Any]) -> None:
+    """Re-read a stored certificate strictly, and see that it is about the vector of this manifest.
+
+    Raises:
+        InvalidError: it breaks docs/conformance.md, or is about another vector or model.
+        BlobMissingError, BlobCorruptError: the store lost or changed it.
+    """
+    try:
+        certificate = read_certificate(blob_read(sha256=sha256))
+    except FormatError as error:
+        raise InvalidError(error.message, code=error.code) from error
+    about = (certificate.tensor_digest, certificate.model_hash)
+    expected = (manifest.get("tensor_digest"), manifest.get("model", {}).get("model_hash"))
+    if about != expected:
+        raise InvalidError(
+            f"the certificate is about {about[0]} on {about[1]}, the file about {expected[0]} on "
+            f"{expected[1]}; make it of the vector that is stored",
+            code="conformance.other_vector",
+        )
 
 
 def publish_problems(version: VectorVersion, license: str) -> list[str]:
@@ -50,6 +72,16 @@ def _artifact_is_whole(version: VectorVersion, license: str) -> str | None:
     )
 
 
+def _certificate_is_whole(version: VectorVersion, license: str) -> str | None:
+    if version.conformance_id is None or version.manifest is None:
+        return None
+    try:
+        certificate_check(sha256=version.conformance_id, manifest=version.manifest)
+    except InvalidError as error:
+        return error.message
+    return None
+
+
 def _has_report(version: VectorVersion, license: str) -> str | None:
     return None if version.report and version.verdict else "it has no report"
 
@@ -65,4 +97,5 @@ CHECKS: list[Callable[[VectorVersion, str], str | None]] = [
     _has_license,
     _has_report,
     _artifact_is_whole,
+    _certificate_is_whole,
 ]

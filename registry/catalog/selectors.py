@@ -9,6 +9,7 @@ from registry.catalog.states import RELEASED
 from registry.core.errors import NotFoundError
 from registry.core.naming import parse_reference, row_id, version_key
 from registry.core.visibility import visible_to
+from registry.storage.models import Blob
 from registry.storage.services import blob_read
 from steering_core.spec import digest_hex
 
@@ -166,7 +167,19 @@ def artifact_read(*, version: VectorVersion) -> bytes:
     return blob_read(sha256=version.artifact_id)
 
 
+def version_conformance(*, version: VectorVersion) -> Blob:
+    """The certificate of what an engine must do with a version's file.
+
+    Raises:
+        NotFoundError: it has none; the message says why.
+    """
+    if version.conformance is None:
+        why = version.conformance_missing or "its run has not finished, or is older than certificates"
+        raise NotFoundError(f"this version has no certificate: {why}", code="conformance.not_found")
+    return version.conformance
+
+
 def _version_rows() -> QuerySet[VectorVersion]:
     return VectorVersion.objects.select_related(
-        "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact"
+        "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact", "conformance"
     )

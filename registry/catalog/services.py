@@ -90,23 +90,32 @@ def version_draft(
 
 
 def artifact_attach(
-    *, version: VectorVersion, artifact: Blob, manifest: dict[str, Any], report: dict[str, Any]
+    *,
+    version: VectorVersion,
+    artifact: Blob,
+    manifest: dict[str, Any],
+    report: dict[str, Any],
+    conformance: Blob | None = None,
+    conformance_missing: str = "",
 ) -> None:
-    """Give a draft its file and its report. To be called in the run's last transaction.
+    """Give a draft its file, its report and its certificate. To be called in the run's last transaction.
 
+    Args:
+        conformance_missing: why there is no certificate, for people.
     Raises:
         IllegalTransitionError: the version is not a draft.
-        ConflictError: the blob is not stored.
+        ConflictError: a blob is not stored.
     """
-    if artifact.state != Blob.State.STORED:
-        raise ConflictError(
-            f"blob {artifact.sha256} is {artifact.state}, not stored", code="artifact.not_stored"
-        )
+    for blob in filter(None, (artifact, conformance)):
+        if blob.state != Blob.State.STORED:
+            raise ConflictError(f"blob {blob.sha256} is {blob.state}, not stored", code="artifact.not_stored")
     transition(
         version,
         to=VersionState.EXTRACTED,
         allowed=TRANSITIONS,
         artifact=artifact,
+        conformance=conformance,
+        conformance_missing=conformance_missing[:500],
         manifest=manifest,
         report=report,
         verdict=report["verdict"],

@@ -30,11 +30,16 @@ class ArtifactResult:
         artifact: the native file's bytes.
         statistics: the bytes of what is kept of the activations, see `steering_core.extraction.statistics`;
             empty for nothing.
+        conformance: the bytes of the certificate of what an engine must do with the artifact, see
+            `steering_core.formats.conformance`; empty for none.
+        conformance_missing: why there is none, for people.
     """
 
     artifact: bytes
     report: dict[str, Any]
     statistics: bytes = b""
+    conformance: bytes = b""
+    conformance_missing: str = ""
 
 
 Heartbeat = Literal["ok", "cancel", "timed_out", "lost"]

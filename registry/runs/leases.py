@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from registry.catalog.publishing import artifact_manifest
+from registry.catalog.publishing import artifact_manifest, certificate_check
 from registry.catalog.services import artifact_attach, version_freeze
 from registry.core.errors import ConflictError
 from registry.core.faults import fault_point
@@ -20,9 +20,10 @@ from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim
 from registry.runs.models import Run
 from registry.runs.services import event_add, run_end
 from registry.runs.states import ErrorClass, RunState
+from registry.storage.models import Blob
 from registry.storage.services import blob_put
 from steering_core.extraction import statistics
-from steering_core.formats import bearing
+from steering_core.formats import bearing, conformance
 from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)
@@ -96,26 +97,36 @@ def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, 
 
 
 def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bool:
-    """Store the artifact and the statistics, then, in one transaction, attach them, publish the version if
-    that was asked for, and end the run.
+    """Store the artifact, its certificate and the statistics, then, in one transaction, attach them, publish
+    the version if that was asked for, and end the run.
 
     Returns:
         False when the lease was lost: the result is dropped, and whoever holds the lease now will bring
         the same.
     Raises:
         BlobStoreError, BlobCorruptError: the store is out of reach or changes bytes.
-        InvalidError: the artifact breaks docs/format.md.
+        InvalidError: the artifact breaks docs/format.md, or the certificate docs/conformance.md.
     """
     blob = blob_put(data=result.artifact, media_type=bearing.MEDIA_TYPE)
-    kept = blob_put(data=result.statistics, media_type=statistics.MEDIA_TYPE) if result.statistics else None
+    certificate = _stored(result.conformance, conformance.MEDIA_TYPE)
+    kept = _stored(result.statistics, statistics.MEDIA_TYPE)
     fault_point("after_blob", run_id)
     manifest = artifact_manifest(sha256=blob.sha256)
+    if certificate is not None:
+        certificate_check(sha256=certificate.sha256, manifest=manifest)
     with transaction.atomic():
         run = _mine(run_id, lease_token)
         if run is None:
             return False
         version = run.vector_version
-        artifact_attach(version=version, artifact=blob, manifest=manifest, report=result.report)
+        artifact_attach(
+            version=version,
+            artifact=blob,
+            manifest=manifest,
+            report=result.report,
+            conformance=certificate,
+            conformance_missing=result.conformance_missing,
+        )
         _publish_as_wished(run)
         run.state, run.stage, run.progress = RunState.SUCCEEDED, "done", 1.0
         run.statistics = kept
@@ -150,6 +161,10 @@ def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: st
         states = {ErrorClass.CANCELLED: RunState.CANCELLED, ErrorClass.TIMED_OUT: RunState.TIMED_OUT}
         run_end(run, states.get(error_class, RunState.FAILED), error_class, code, message)
     return True
+
+
+def _stored(data: bytes, media_type: str) -> Blob | None:
+    return blob_put(data=data, media_type=media_type) if data else None
 
 
 def _publish_as_wished(run: Run) -> None:

@@ -4,7 +4,8 @@ A stand-in with the vector's sites, operation and model is exported, since a pag
 file; what `bearing convert` says of the file itself differs in the numbers of its directions only.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,27 +15,20 @@ import numpy as np
 from registry.web.curves import Curve
 from registry.web.numbers import plain, signed_short
 from steering_core.errors import FormatError
-from steering_core.formats import ds4, easysteer_request, llama_cpp
-from steering_core.formats.loose import Exported, LooseVector, loosen
+from steering_core.formats.engines import ENGINES
+from steering_core.formats.loose import loosen
 from steering_core.spec import ModelIdentity, Provenance
 from steering_core.vector import SteeringVector
 
 Json = Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    name: str
-    title: str
-    suffix: str
-    export: Callable[[LooseVector], Exported]
-
-
-SHOWN = (
-    Engine("llama.cpp", "llama.cpp, repeng", ".gguf", llama_cpp.export),
-    Engine("easysteer-request", "EasySteer, on vLLM", ".json", easysteer_request.export),
-    Engine("ds4", "ds4", ".f32", ds4.export),
-)
+# Engine -> what a page calls it; repeng reads and writes the file of llama.cpp.
+SHOWN = {
+    "llama.cpp": "llama.cpp and repeng",
+    "easysteer-request": "EasySteer, on vLLM",
+    "ds4": "ds4",
+    "python": "Python, plain hooks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +72,11 @@ def engine_uses(manifest: Json, strength: float, name: str) -> tuple[EngineUse, 
     Args:
         name: what the converted file is called, without an ending.
     """
-    norms = tuple((str(row["key"]), float(row["residual_norm"])) for row in manifest["directions"])
-    return _uses(ModelIdentity(**manifest["model"]), norms, str(manifest["operation"]), strength, name)
+    places = tuple(
+        (str(row["key"]), float(row["residual_norm"]), tuple(row.get("set_points") or ()))
+        for row in manifest["directions"]
+    )
+    return _uses(ModelIdentity(**manifest["model"]), places, str(manifest["operation"]), strength, name)
 
 
 def multipliers(manifest: Json, strength: float, curve: Curve | None) -> Multipliers | None:
@@ -96,27 +93,33 @@ def multipliers(manifest: Json, strength: float, curve: Curve | None) -> Multipl
 
 @lru_cache(maxsize=512)
 def _uses(
-    model: ModelIdentity, norms: tuple[tuple[str, float], ...], operation: str, strength: float, name: str
+    model: ModelIdentity,
+    places: tuple[tuple[str, float, tuple[float, ...]], ...],
+    operation: str,
+    strength: float,
+    name: str,
 ) -> tuple[EngineUse, ...]:
     """Kept, since a version never changes and an export may go through a file."""
     unit = np.zeros(model.d_model, np.float32)
     unit[0] = 1
     vector = SteeringVector(
         model=model,
-        directions={key: unit for key, _ in norms},
-        residual_norms=dict(norms),
+        directions={key: unit for key, _, _ in places},
+        residual_norms={key: norm for key, norm, _ in places},
+        set_points={key: (points[0], points[1]) for key, _, points in places if points},
         operation=operation,
         provenance=Provenance("", "", "", "", ""),
     )
-    return tuple(_use(engine, vector, strength, name) for engine in SHOWN)
+    return tuple(_use(engine, title, vector, strength, name) for engine, title in SHOWN.items())
 
 
-def _use(engine: Engine, vector: SteeringVector, strength: float, name: str) -> EngineUse:
-    slug = engine.name.replace(".", "-")
+def _use(engine_name: str, title: str, vector: SteeringVector, strength: float, name: str) -> EngineUse:
+    engine, slug = ENGINES[engine_name], engine_name.replace(".", "-")
     try:
         exported = engine.export(loosen(vector, strength))
     except FormatError as error:
-        return EngineUse(engine.name, slug, engine.title, reason=f"{error.message}.")
-    file = f"{name}{engine.suffix}"
-    usage = exported.usage.replace(f"FILE{engine.suffix}", file)
-    return EngineUse(engine.name, slug, engine.title, file, usage, exported.warnings)
+        return EngineUse(engine_name, slug, title, reason=f"{error.message}.")
+    # A module's name takes no hyphen and does not begin with a digit.
+    stem = f"steer_{name.replace('-', '_')}" if engine.suffix == ".py" else name
+    usage = re.sub(r"\bFILE\b", stem, exported.usage)
+    return EngineUse(engine_name, slug, title, stem + engine.suffix, usage, exported.warnings)

@@ -16,11 +16,11 @@ from steering_core.client.http import RegistryClient, Request, UnreachableError
 from steering_core.client.references import LATEST, Reference, ReferenceSyntaxError, parse_version
 from steering_core.errors import ClientError, DigestMismatchError, FormatError, NotFoundError
 from steering_core.formats.bearing import read_vector
+from steering_core.formats.conformance import MAX_BYTES as MAX_CERTIFICATE_BYTES
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.spec import digest_hex
 from steering_core.vector import SteeringVector
 
-MAX_CERTIFICATE_BYTES = 256 * 1024
 DOWNLOAD_ACCEPT = "application/vnd.bearing.vector+safetensors, application/octet-stream;q=0.9"
 
 

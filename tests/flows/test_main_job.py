@@ -12,11 +12,14 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from registry.embedded.stack import Stack
+from steering_core.client import Hub
 from steering_core.demo import demo_scorer, neutral_prompts
 from steering_core.demo.examples import example_bytes
 from steering_core.demo.paths import weights_path
 from steering_core.extraction.derive import Recipe, derive
 from steering_core.extraction.statistics import Statistics
+from steering_core.formats.conformance import read_certificate
+from steering_core.spec import digest
 from tests.flows.account import Account, sign_up_on
 
 pytestmark = pytest.mark.timeout(300)
@@ -97,6 +100,20 @@ def test_a_pulled_vector_with_a_flipped_byte_in_the_cache_is_fetched_anew_and_al
     publisher.bearing("verify", str(copy), "--digest", pulled["digest"], status=5)
 
     assert publisher.bearing("verify", pulled["path"], "--digest", pulled["digest"])
+
+
+def test_the_certificate_of_a_published_vector_comes_through_rest_and_the_hub(
+    publisher: Account, published: dict[str, Any]
+) -> None:
+    name = f"{publisher.name}/formality"
+
+    answer = publisher.get(f"/vectors/{name}/versions/1.0.0/conformance")
+    with Hub(publisher.url, publisher.token, publisher.home) as hub:
+        data, vector = hub.conformance(f"{name}@1.0.0"), hub.pull(f"{name}@1.0.0")
+
+    assert data == answer.content
+    assert published["conformance"]["digest"] == answer.headers["X-Bearing-Digest"] == digest(data)
+    assert read_certificate(data).tensor_digest == vector.tensor_digest
 
 
 def test_a_published_vector_changes_what_the_model_says(

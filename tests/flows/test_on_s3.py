@@ -8,8 +8,10 @@ import pytest
 
 from registry.embedded.stack import running_stack
 from registry.embedded.valkey import free_port
+from steering_core.client import Hub
 from steering_core.demo import demo_pairs
 from steering_core.pairs.jsonl import write_jsonl
+from steering_core.spec import digest
 from tests.flows.account import sign_up_on
 
 
@@ -43,7 +45,10 @@ def test_the_main_job_on_s3_keeps_every_byte_in_the_bucket(s3_server: str, tmp_p
             *("--effort", "quick", "--publish", "1.0.0", "--license", "MIT"),
         )
         pulled = user.bearing("pull", f"{user.name}/formality@1.0.0")
+        with Hub(user.url, user.token, user.home) as hub:
+            certificate = hub.conformance(f"{user.name}/formality@1.0.0")
 
     stored = {item["Key"].rpartition("/")[2] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
-    assert {digest.removeprefix("sha256:") for digest in (pushed["digest"], pulled["digest"])} <= stored
+    digests = (pushed["digest"], pulled["digest"], digest(certificate))
+    assert {named.removeprefix("sha256:") for named in digests} <= stored
     assert not list((tmp_path / "data").glob("blobs/**/*")), "nothing may be left in a folder"

@@ -18,6 +18,8 @@ CHANGES: dict[str, Any] = {
     "spec": {},
     "spec_digest": "x",
     "artifact": None,
+    "conformance": None,
+    "conformance_missing": "because",
     "manifest": {},
     "report": {},
     "verdict": "fail",

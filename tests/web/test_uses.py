@@ -43,6 +43,13 @@ def test_llama_cpp_that_cannot_say_it_has_a_reason_and_no_command(key: str, why:
     assert (use.usage, use.file) == ("", "")
 
 
+def test_script_of_hooks_has_a_name_that_python_can_import() -> None:
+    (use,) = (use for use in engine_uses(manifest(), 0.3, "2b-or-not") if use.engine == "python")
+
+    assert use.file == "steer_2b_or_not.py"
+    assert "from steer_2b_or_not import steered" in use.usage
+
+
 def test_ds4_takes_what_projects_and_refuses_what_adds() -> None:
     assert "project" in uses_of(manifest("mlp_out.2"))["ds4"].reason
     assert "--dir-steering-ffn 0.3" in uses_of(manifest("mlp_out.2", "project"))["ds4"].usage

@@ -61,6 +61,26 @@ def test_vector_page_says_why_an_engine_cannot_be_used(client: Client, published
     assert "--to ds4" not in page
 
 
+def test_vector_page_says_how_to_check_an_engine(client: Client, published: VectorVersion) -> None:
+    page = words(client.get("/acme/formality").content)
+
+    assert "Certificate: yes" in page
+    assert "bearing verify acme/formality@1.0.0 \\ --engine llama.cpp --model model.gguf" in page
+
+
+def test_vector_page_without_a_certificate_says_why(
+    client: Client, acme: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "the effect is too small to tell the right block from the one before"
+    monkeypatch.setattr("tests.factories.certified", lambda seed: {"conformance_missing": why})
+    make_vector_version(owner=acme)
+
+    page = words(client.get("/acme/formality").content)
+
+    assert f"Certificate: none {why.capitalize()}" in page
+    assert "bearing verify" not in page
+
+
 def test_vector_page_shows_sign_set_points_and_doses(
     client: Client, acme: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

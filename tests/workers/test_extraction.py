@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.catalog.selectors import artifact_read
+from registry.catalog.selectors import artifact_read, version_conformance
 from registry.catalog.services import base_model_register
 from registry.runs.models import Run
 from registry.runs.selectors import run_statistics
@@ -14,9 +14,11 @@ from registry.runs.services import ExtractionRequest, extraction_start
 from registry.runs.states import RunState
 from registry.storage.services import blob_read
 from steering_core.demo.paths import weights_path
+from steering_core.errors import EvaluationError
 from steering_core.extraction.derive import Recipe, derive
 from steering_core.extraction.statistics import POLES, Labels, Reading, Statistics, write_statistics
 from steering_core.formats.bearing import read_vector
+from steering_core.formats.conformance import read_certificate
 from steering_core.spec import ModelIdentity, site_key
 from tests.factories import MODEL_HASH, make_demo_dataset, make_user
 from tests.reports import make_report
@@ -83,6 +85,36 @@ def test_extract_keeps_statistics_that_give_the_same_direction_without_the_model
     derived = derive(Statistics(file), Recipe(selection["method"]), *place)
     assert (selection["method"], key) == ("whitened", site_key("mlp_out", selection["block"]))
     assert derived.vector.astype(np.float32).tobytes() == vector.directions[key].tobytes()
+
+
+def test_extract_certifies_the_vector_that_it_stores(run: Run) -> None:
+    extraction.extract(str(run.pk))
+
+    run.refresh_from_db()
+    version = run.vector_version
+    certificate = read_certificate(blob_read(sha256=version_conformance(version=version).sha256))
+    vector = read_vector(artifact_read(version=version))
+    assert version.conformance_missing == ""
+    assert certificate.tensor_digest == vector.tensor_digest
+    assert certificate.model_hash == vector.model.model_hash
+    assert run.events.filter(stage="certify").exists()
+
+
+def test_extract_of_a_vector_that_cannot_be_certified_succeeds_and_says_why(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(lm: object, vector: object) -> None:
+        raise EvaluationError("the effect is too small", code="conformance.too_small")
+
+    monkeypatch.setattr(extraction, "certify", refuse)
+
+    extraction.extract(str(run.pk))
+
+    run.refresh_from_db()
+    version = run.vector_version
+    assert (run.state, version.conformance) == (RunState.SUCCEEDED, None)
+    assert version.conformance_missing == "the effect is too small"
+    assert run.events.filter(message="No certificate: the effect is too small").exists()
 
 
 def test_made_up_report_has_the_shape_of_a_real_one(run: Run) -> None:

@@ -1,4 +1,6 @@
-"""The extraction run: pairs in, a measured vector and the activations that it was made of out."""
+"""The extraction run: pairs in, a measured vector out, with its certificate and the activations that it was
+made of.
+"""
 
 import shutil
 import tempfile
@@ -13,12 +15,17 @@ from registry.core.faults import fault_point
 from registry.runs.claims import ArtifactResult, RunClaim
 from registry.runs.task_names import EXTRACT
 from registry.storage.services import blob_read
+from steering_core.errors import EvaluationError, FormatError, InjectionError
+from steering_core.evaluation.conformance import certify
 from steering_core.evaluation.pipeline import Progress, extract_and_evaluate
 from steering_core.extraction.merging import copy_statistics
 from steering_core.extraction.statistics import POLES, Reading, Statistics
 from steering_core.formats.bearing import write_vector
+from steering_core.formats.conformance import write_certificate
+from steering_core.models.load import LanguageModel
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
+from steering_core.vector import SteeringVector
 from workers.base_models import load, scorer_for
 from workers.run_task import run_task
 
@@ -54,8 +61,12 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
         )
         reading = tried(outcome.report["selection"])
         statistics = kept_statistics(folder, reading, lambda said: progress("statistics", MEASURED, said))
+    progress("certify", MEASURED, "Recording what any engine must do with the vector")
+    certificate, missing = certified(model, outcome.vector)
+    if missing:
+        progress("no certificate", MEASURED, f"No certificate: {missing}")
     progress("store", MEASURED, "Storing the vector")
-    return ArtifactResult(write_vector(outcome.vector), outcome.report, statistics)
+    return ArtifactResult(write_vector(outcome.vector), outcome.report, statistics, certificate, missing)
 
 
 @contextmanager
@@ -66,6 +77,14 @@ def scratch(run_id: str) -> Iterator[Path]:
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix) as name:
         yield Path(name)
+
+
+def certified(lm: LanguageModel, vector: SteeringVector) -> tuple[bytes, str]:
+    """The certificate of a vector as bytes; empty, and why, where right and wrong cannot be told apart."""
+    try:
+        return write_certificate(certify(lm, vector)), ""
+    except (EvaluationError, FormatError, InjectionError) as error:
+        return b"", error.message
 
 
 def kept_statistics(folder: Path, least: Reading, say: Callable[[str], None]) -> bytes:

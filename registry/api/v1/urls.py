@@ -43,10 +43,20 @@ urlpatterns = [
     path(VERSION, vectors.VersionList.as_view(), name="versions"),
     path(f"{VERSION}/<str:ref>", versions.VersionGet.as_view(), name="version"),
     path(f"{VERSION}/<str:ref>/download", versions.VersionDownload.as_view(), name="version-download"),
+    path(
+        f"{VERSION}/<str:ref>/conformance",
+        versions.VersionConformance.as_view(),
+        name="version-conformance",
+    ),
     path(f"{VERSION}/<str:version>/yank", vectors.VersionYank.as_view(), name="yank"),
     path(f"{VERSION}/<str:version>/unyank", vectors.VersionUnyank.as_view(), name="unyank"),
     path("versions/<uuid:version_id>", versions.VersionGetById.as_view(), name="version-by-id"),
     path("versions/<uuid:version_id>/download", versions.DraftDownload.as_view(), name="draft-download"),
+    path(
+        "versions/<uuid:version_id>/conformance",
+        versions.DraftConformance.as_view(),
+        name="draft-conformance",
+    ),
     path("blobs/sha256:<sha256:sha256>", versions.BlobDownload.as_view(), name="blob"),
     re_path("", UnknownPath.as_view()),
 ]

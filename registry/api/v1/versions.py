@@ -13,10 +13,18 @@ from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_respo
 from registry.api.schema import FILE, operation
 from registry.api.v1.serializers.vectors import VersionSerializer
 from registry.catalog.models import VectorVersion
-from registry.catalog.selectors import artifact_read, version_by_digest, version_get, version_get_by_id
+from registry.catalog.selectors import (
+    version_by_digest,
+    version_conformance,
+    version_get,
+    version_get_by_id,
+)
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.visibility import Visibility
+from registry.storage.models import Blob
+from registry.storage.services import blob_read
+from steering_core.formats import conformance
 from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
 
@@ -35,7 +43,9 @@ class VersionGet(Endpoint):
         response = HttpResponse(status=304) if is_fresh(self.request, etag) else Response(body)
         response["ETag"] = etag
         response["Cache-Control"] = SHORT if is_public(row) else PRIVATE
-        return with_notes(response, row)
+        if row.digest:
+            response["X-Bearing-Digest"] = row.digest
+        return with_warning(response, row)
 
 
 class VersionGetById(VersionGet):
@@ -52,7 +62,7 @@ class VersionDownload(Endpoint):
     @operation("vectors_version_download", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
         row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
-        return artifact_response(request, row, caching=IMMUTABLE if ref.startswith("sha256:") else SHORT)
+        return artifact_response(request, row, caching=caching_of(ref))
 
 
 class DraftDownload(Endpoint):
@@ -62,6 +72,24 @@ class DraftDownload(Endpoint):
     def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
         row = version_get_by_id(viewer=request.user, version_id=str(version_id))
         return artifact_response(request, row, caching=SHORT)
+
+
+class VersionConformance(Endpoint):
+    """The certificate of what an engine must do with the file. Check it against `X-Bearing-Digest`."""
+
+    @operation("vectors_version_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
+    def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
+        row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
+        return conformance_response(request, row, caching=caching_of(ref))
+
+
+class DraftConformance(Endpoint):
+    """The certificate of a version by its row id; for its owner, drafts too."""
+
+    @operation("versions_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
+    def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
+        row = version_get_by_id(viewer=request.user, version_id=str(version_id))
+        return conformance_response(request, row, caching=SHORT)
 
 
 class BlobDownload(Endpoint):
@@ -83,16 +111,38 @@ def artifact_response(request: Request, row: VectorVersion, *, caching: str) -> 
         raise NotFoundError(
             "this version has no file yet; its run has not finished", code="artifact.not_found"
         )
+    return blob_response(request, row, row.artifact, ending=".safetensors", caching=caching)
+
+
+def conformance_response(request: Request, row: VectorVersion, *, caching: str) -> HttpResponse:
+    """The certificate of a version; `caching` as above.
+
+    Raises:
+        NotFoundError: it has none.
+    """
+    blob = version_conformance(version=row)
+    return blob_response(request, row, blob, ending="-conformance.json", caching=caching)
+
+
+def blob_response(
+    request: Request, row: VectorVersion, blob: Blob, *, ending: str, caching: str
+) -> HttpResponse:
+    """A blob that belongs to a version, named after it."""
     vector = row.vector
     file = ServedFile(
-        sha256=row.artifact.sha256,
-        size_bytes=row.artifact.size_bytes,
-        media_type=MEDIA_TYPE,
-        filename=f"{vector.owner.username}-{vector.name}-{row.version or 'draft'}.safetensors",
+        sha256=blob.sha256,
+        size_bytes=blob.size_bytes,
+        media_type=blob.media_type,
+        filename=f"{vector.owner.username}-{vector.name}-{row.version or 'draft'}{ending}",
         caching=caching if is_public(row) else PRIVATE,
-        read=lambda: artifact_read(version=row),
+        read=lambda: blob_read(sha256=blob.sha256),
     )
-    return with_notes(file_response(request, file), row)
+    return with_warning(file_response(request, file), row)
+
+
+def caching_of(ref: str) -> str:
+    """A digest names the same bytes for good; a version or `latest` may be made private or move."""
+    return IMMUTABLE if ref.startswith("sha256:") else SHORT
 
 
 def is_public(row: VectorVersion) -> bool:
@@ -100,10 +150,8 @@ def is_public(row: VectorVersion) -> bool:
     return row.state in RELEASED and row.vector.visibility == Visibility.PUBLIC
 
 
-def with_notes(response: HttpResponse, row: VectorVersion) -> HttpResponse:
-    """The digest of the file, and word of a yank to whoever pinned the version."""
-    if row.digest:
-        response["X-Bearing-Digest"] = row.digest
+def with_warning(response: HttpResponse, row: VectorVersion) -> HttpResponse:
+    """Word of a yank to whoever pinned the version."""
     if row.state == VersionState.YANKED:
         reason = header_text(row.yank_reason).replace("\\", "/").replace('"', "'")
         response["Warning"] = f'299 - "yanked: {reason}"'

@@ -24,7 +24,8 @@ from registry.storage.models import Blob
 from registry.storage.services import blob_put
 from steering_core.demo.paths import weights_path
 from steering_core.errors import ModelError
-from tests.factories import make_vector_version
+from steering_core.formats.conformance import MEDIA_TYPE
+from tests.factories import make_certificate, make_vector_version
 from tests.reports import make_report
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,17 @@ def test_publish_of_a_damaged_file_is_refused(owner: Any, settings: Any) -> None
     VectorVersion.objects.filter(pk=draft.pk).update(manifest={"format_version": 2})
     with pytest.raises(InvalidError) as error:
         publish(owner, "1.0.0")
+    assert error.value.code == "version.not_publishable"
+
+
+def test_publish_with_a_damaged_certificate_is_refused(owner: Any, settings: Any) -> None:
+    draft = make_vector_version(owner=owner, state="extracted")
+    of_another = blob_put(data=make_certificate(seed=1), media_type=MEDIA_TYPE)
+    VectorVersion.objects.filter(pk=draft.pk).update(conformance=of_another)
+
+    with pytest.raises(InvalidError, match="the certificate is about") as error:
+        publish(owner, "1.0.0")
+
     assert error.value.code == "version.not_publishable"
 
 

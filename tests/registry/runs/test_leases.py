@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from registry.catalog.models import VectorVersion
+from registry.catalog.selectors import version_conformance
 from registry.catalog.states import VersionState
 from registry.core.errors import InvalidError, NotFoundError
 from registry.runs.claims import ArtifactResult, RunClaim
@@ -16,7 +17,7 @@ from registry.runs.services import run_cancel
 from registry.runs.states import ErrorClass, RunState
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
-from tests.factories import make_artifact, make_statistics
+from tests.factories import make_artifact, make_certificate, make_statistics
 from tests.reports import make_report
 
 
@@ -31,7 +32,7 @@ def let_the_lease_lapse(run: Run) -> None:
 
 
 def result() -> ArtifactResult:
-    return ArtifactResult(make_artifact(), make_report(), make_statistics())
+    return ArtifactResult(make_artifact(), make_report(), make_statistics(), make_certificate())
 
 
 def test_run_claim_takes_a_queued_run_once(run: Run) -> None:
@@ -226,6 +227,53 @@ def test_run_complete_by_a_zombie_sets_no_statistics(run: Run) -> None:
 
     run.refresh_from_db()
     assert run.statistics is None
+
+
+def test_run_complete_keeps_the_certificate_with_the_version(run: Run) -> None:
+    claim = claimed(run)
+
+    run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result())
+
+    version = VectorVersion.objects.get(pk=run.vector_version_id)
+    kept = version_conformance(version=version)
+    assert blob_read(sha256=kept.sha256) == make_certificate()
+    assert (kept.state, version.conformance_missing) == (Blob.State.STORED, "")
+
+
+def test_run_complete_without_a_certificate_keeps_why(run: Run) -> None:
+    claim = claimed(run)
+
+    run_complete(
+        run_id=claim.run_id,
+        lease_token=claim.lease_token,
+        result=ArtifactResult(make_artifact(), make_report(), conformance_missing="too small"),
+    )
+
+    version = VectorVersion.objects.get(pk=run.vector_version_id)
+    with pytest.raises(NotFoundError, match="too small") as refused:
+        version_conformance(version=version)
+    assert (version.state, refused.value.code) == (VersionState.EXTRACTED, "conformance.not_found")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "code"),
+    [(make_certificate(seed=1), "conformance.other_vector"), (b"{}", "conformance.")],
+)
+def test_run_complete_with_a_certificate_of_something_else_is_refused(
+    run: Run, certificate: bytes, code: str
+) -> None:
+    claim = claimed(run)
+
+    with pytest.raises(InvalidError) as refused:
+        run_complete(
+            run_id=claim.run_id,
+            lease_token=claim.lease_token,
+            result=ArtifactResult(make_artifact(), make_report(), conformance=certificate),
+        )
+
+    run.refresh_from_db()
+    assert refused.value.code.startswith(code)
+    assert run.state == RunState.RUNNING
 
 
 def test_run_complete_with_a_broken_artifact_is_refused_and_changes_nothing(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from registry.api import links
@@ -92,6 +93,14 @@ class VectorSerializer(serializers.Serializer[Any]):
         return links.vector_page(row)
 
 
+class ConformanceSerializer(serializers.Serializer[Any]):
+    """The certificate of what an engine must do with the file; docs/conformance.md says how to read it."""
+
+    digest = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    url = serializers.CharField()
+
+
 class VersionBriefSerializer(serializers.Serializer[Any]):
     """A version without spec, manifest and report."""
 
@@ -103,6 +112,9 @@ class VersionBriefSerializer(serializers.Serializer[Any]):
         help_text="sha256 of the native file; null while there is none."
     )
     size_bytes = serializers.SerializerMethodField()
+    conformance = serializers.SerializerMethodField(
+        help_text="Null while there is no file, and for a vector that could not be certified."
+    )
     base_model = BaseModelSerializer()
     dataset = serializers.SerializerMethodField(help_text="owner/name@number; null if you may not see it.")
     spec_digest = serializers.CharField()
@@ -123,6 +135,14 @@ class VersionBriefSerializer(serializers.Serializer[Any]):
 
     def get_size_bytes(self, row: VectorVersion) -> int | None:
         return row.artifact.size_bytes if row.artifact else None
+
+    @extend_schema_field(ConformanceSerializer(allow_null=True))
+    def get_conformance(self, row: VectorVersion) -> dict[str, Any] | None:
+        blob = row.conformance
+        if blob is None:
+            return None
+        url = links.version_conformance(row)
+        return {"digest": blob.digest, "size_bytes": blob.size_bytes, "url": url}
 
     def get_dataset(self, row: VectorVersion) -> str | None:
         dataset = row.dataset_version.dataset
