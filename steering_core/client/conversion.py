@@ -16,6 +16,7 @@ from steering_core.client.local_files import check_outputs, write_file
 from steering_core.client.local_tables import DEFAULT_STRENGTH
 from steering_core.client.ui import read_file
 from steering_core.errors import ModelError
+from steering_core.formats import ds4
 from steering_core.formats.engines import ENGINES, Engine, read_any, refusals
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.formats.loose import Exported, LooseVector, loosen
@@ -40,16 +41,16 @@ def read_source(file: Path, sidecar: Path | None) -> Source:
     """The vector in a file of any readable form.
 
     Args:
-        sidecar: the file beside it; None takes a JSON of the same name, where there is one.
+        sidecar: the file beside it; None takes a JSON of the same name for bare floats, where there is one.
 
     Raises:
         ClientError: a file cannot be read.
         FormatError: it is of no form that is read, or breaks its own.
     """
     data = read_file(file, most_bytes=MAX_FILE_BYTES)
-    beside = sidecar or file.with_suffix(".json")
-    has_other = sidecar is not None or (beside != file and beside.is_file())
-    other = read_file(beside, most_bytes=MAX_FILE_BYTES) if has_other else None
+    if sidecar is None and ds4.matches(data) and file.with_suffix(".json").is_file():
+        sidecar = file.with_suffix(".json")
+    other = None if sidecar is None else read_file(sidecar, most_bytes=MAX_FILE_BYTES)
     engine, loose = read_any(data, file.name, other)
     return Source(engine, loose, str(file))
 
@@ -143,7 +144,7 @@ def conventions(engine: Engine) -> Json:
 
 def conversions(loose: LooseVector) -> dict[str, str | None]:
     """Engine -> why the vector cannot be written for it, or None if it can."""
-    return {name: error and error.message for name, error in refusals(loose).items()}
+    return {name: None if error is None else error.message for name, error in refusals(loose).items()}
 
 
 def engine_rows() -> list[Json]:
@@ -169,9 +170,10 @@ def direction_rows(loose: LooseVector) -> list[Json]:
         site, block = parse_site_key(key)
         before = loose.directions.get(f"{site}.{block - 1}")
         exact = direction.astype(np.float64)
-        row = {"key": key, "site": site, "block": block, "norm": float(np.linalg.norm(exact))}
+        norm = float(np.linalg.norm(exact))
         cosine = None if before is None else _cosine(exact, before.astype(np.float64))
-        rows.append(row | {"cosine_to_block_before": cosine} | _factors(loose, key, row["norm"]))
+        row = {"key": key, "site": site, "block": block, "norm": norm, "cosine_to_block_before": cosine}
+        rows.append(row | _factors(loose, key, norm))
     return rows
 
 
