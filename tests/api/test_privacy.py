@@ -25,8 +25,12 @@ PUBLIC_READS = (
     f"{VECTOR}/versions/latest/download",
     f"{VECTOR}/versions/1.0.0/download",
     f"{VECTOR}/versions/{{digest}}/download",
+    f"{VECTOR}/versions/latest/conformance",
+    f"{VECTOR}/versions/1.0.0/conformance",
+    f"{VECTOR}/versions/{{digest}}/conformance",
     "/versions/{version_id}",
     "/versions/{version_id}/download",
+    "/versions/{version_id}/conformance",
     "/blobs/{digest}",
 )
 OWN_READS = ("/runs/{run_id}", "/runs/{run_id}/events")

@@ -1,5 +1,6 @@
 """The vector page: for everybody, for its owner, in every state of a version."""
 
+import re
 from dataclasses import replace
 from html import unescape
 from typing import Any
@@ -52,6 +53,18 @@ def test_vector_page_has_the_exact_commands_of_each_engine(client: Client, publi
         'ControlVector.import_gguf("formality.gguf")',
     ):
         assert text in page
+
+
+def test_vector_page_gives_every_text_to_copy_an_id_of_its_own(
+    client: Client, published: VectorVersion
+) -> None:
+    page = client.get("/acme/formality").content.decode()
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    copied = re.findall(r'data-copy="([^"]+)"', page)
+
+    assert len(set(ids)) == len(ids)
+    assert len(set(copied)) == len(copied)
+    assert set(copied) <= set(ids)
 
 
 def test_vector_page_says_why_an_engine_cannot_be_used(client: Client, published: VectorVersion) -> None:
