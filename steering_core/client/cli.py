@@ -14,6 +14,7 @@ from steering_core.client import (
     cli_runs,
     cli_try,
     cli_vectors,
+    cli_verify,
 )
 from steering_core.client.http import user_agent
 from steering_core.client.ui import Globals
@@ -60,7 +61,7 @@ def options(
     context.obj = Globals(endpoint=endpoint, offline=True if offline else None)
 
 
-for module in (cli_account, cli_datasets, cli_runs, cli_vectors, cli_convert, cli_local, cli_try):
+for module in (cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify, cli_convert, cli_local, cli_try):
     module.add_to(app)
 
 

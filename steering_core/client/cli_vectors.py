@@ -1,4 +1,4 @@
-"""`bearing search`, `show`, `pull`, `verify`, `publish`, `yank`: vectors and their files."""
+"""`bearing search`, `show`, `pull`, `publish`, `yank`: vectors and their files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +8,8 @@ import typer
 from steering_core.client import tables
 from steering_core.client.local_files import write_file
 from steering_core.client.pulling import Pulled
-from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference, reference_of
-from steering_core.client.ui import Ui, command, read_file
-from steering_core.errors import DigestMismatchError
-from steering_core.formats.bearing import inspect_vector
-from steering_core.formats.header import MAX_FILE_BYTES
-from steering_core.spec import digest, digest_hex
+from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference
+from steering_core.client.ui import Ui, command
 
 Json = dict[str, Any]
 Ref = Annotated[
@@ -35,11 +31,6 @@ def add_to(app: typer.Typer) -> None:
         "bearing pull acme/formality --output formality.safetensors",
     ]
     command(app, "pull", examples=pull_examples)(pull)
-    verify_examples = [
-        "bearing verify acme/formality@1.0.0",
-        "bearing verify formality.safetensors --digest sha256:…",
-    ]
-    command(app, "verify", examples=verify_examples)(verify)
     publish_examples = ["bearing publish acme/formality --version 1.0.0 --license CC-BY-4.0 --public"]
     command(app, "publish", examples=publish_examples)(publish)
     yank_examples = [
@@ -99,38 +90,6 @@ def pull(
         ]
     )
     ui.result(data, shown)
-
-
-def verify(
-    ui: Ui,
-    target: Annotated[str, typer.Argument(metavar="FILE|REF", help="A vector file, or a reference to pull.")],
-    expected: Annotated[
-        str, typer.Option("--digest", metavar="sha256:…", help="The digest that it must have.")
-    ] = "",
-) -> None:
-    """Check a vector file, and that it has the promised digest."""
-    if expected:
-        digest_hex(expected)
-    if Path(target).is_file():
-        data = read_file(Path(target), most_bytes=MAX_FILE_BYTES)
-        promised, source = expected, {"file": target}
-    else:
-        found = ui.hub.pull_file(reference_of(target))
-        data, promised = found.data, expected or found.digest
-        source = {"reference": found.reference, "version": found.version}
-    named = digest(data)
-    if promised and named != promised:
-        raise DigestMismatchError(f"{target} is {named}, not {promised}; do not use it")
-    model = inspect_vector(data)["model"]
-    result = {
-        **source,
-        "verified": True,
-        "digest": named,
-        "digest_was_promised": bool(promised),
-        "model": model,
-    }
-    note = "valid, and as promised" if promised else "valid; no digest was given to compare with"
-    ui.result(result, tables.facts([("vector", target), ("digest", named), ("file", note)]))
 
 
 def publish(

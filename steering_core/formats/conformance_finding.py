@@ -18,7 +18,7 @@ from steering_core.formats.conformance import Certificate, Logits
 
 # Where rounding is all that differs, an engine is within this; one whose weights are quantised may be further
 # off by as much more as its unsteered logits show, up to the most.
-EXACT, PER_UNSTEERED, MOST = 0.05, 3.0, 0.45
+EXACT, PER_UNSTEERED, MOST = 0.05, 2.0, 0.45
 # Unsteered logits further off than this, relative to their spread, come from another model.
 OTHER_MODEL = 0.25
 # What is right must be so much nearer than any fault, and a fault so much nearer than what is right.

@@ -9,9 +9,8 @@ from steering_core.errors import ClientError
 from steering_core.formats.control_vector import check_operation
 from steering_core.formats.engines import ENGINES
 from steering_core.formats.gguf_file import refused
-from steering_core.formats.loose import Exported, LooseVector, loosen
+from steering_core.formats.loose import Exported, LooseVector
 from steering_core.spec import SITES
-from steering_core.vector import SteeringVector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class Adapter:
         install: how, with versions that are known to work.
         model: what it loads, for people.
         suffix: what the names of the vector's files end with.
-        export: the vector in its form.
+        export: the vector in its form; raises FormatError for what the form cannot say.
     """
 
     name: str
@@ -36,13 +35,8 @@ class Adapter:
     suffix: str
     export: Callable[[LooseVector], Exported]
 
-    def files(self, vector: SteeringVector, strength: float, stem: str) -> dict[str, bytes]:
-        """The vector's files for one strength, by name; the first is the one to open.
-
-        Raises:
-            FormatError: the engine's form cannot say what the vector does.
-        """
-        exported = self.export(loosen(vector, strength))
+    def files(self, exported: Exported, stem: str) -> dict[str, bytes]:
+        """What `export` gave as files, by name; the first is the one to open."""
         beside = {f"{stem}{suffix}": data for suffix, data in exported.sidecars.items()}
         return {f"{stem}{self.suffix}": exported.data, **beside}
 
@@ -77,7 +71,7 @@ _TABLE = (
         name="transformers",
         side="transformers_side",
         packages=("transformers", "bearing", "torch"),
-        install="pip install bearing",
+        install="the Python that runs bearing has it: leave --python out",
         model=_FOLDER,
         suffix=".safetensors",
         export=ENGINES["bearing"].export,

@@ -9,7 +9,6 @@ from transformers import AutoModelForCausalLM
 
 from .job import Job, Rows
 
-
 # On a CPU, float32 costs little and rounds nothing away; on a GPU weights are taken as they are stored.
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -17,7 +16,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def load(folder: str) -> Any:
     """The model, from local files."""
     dtype = torch.float32 if DEVICE == "cpu" else "auto"
-    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
     return loaded.to(DEVICE).eval()
 
 
