@@ -176,8 +176,14 @@ class _Drawing:
             strengths, warning = within_window(item, row_strengths(item, key), self.options.outside_window)
             if warning:
                 self.warnings.append(warning)
+            if row is not None and len(strengths) > 1:
+                raise InjectionError(
+                    f"a mix of steer_batch is for one row, and an item has {len(strengths)} strengths; give "
+                    "it one strength in each mix",
+                    code="injection.rows",
+                )
             amounts = np.zeros(self.rows)
-            amounts[slice(None) if row is None else row] = strengths if len(strengths) > 1 else strengths[0]
+            amounts[slice(None) if row is None else slice(row, row + 1)] = strengths
             acting = amounts.nonzero()[0]
             if len(acting) == 0:
                 continue

@@ -49,7 +49,7 @@ class Text:
     batch: int
     order: Tensor | None
     prompt_lengths: Tensor | None
-    spans: SpanReader
+    spans: SpanReader | None
     length: int | None
     decisions: dict[Condition, Tensor] = field(default_factory=dict)
 
@@ -59,7 +59,8 @@ class Text:
         self.batch = len(kept)
         self.order = kept if self.order is None else self.order[kept]
         self.prompt_lengths = None if self.prompt_lengths is None else self.prompt_lengths[kept]
-        self.spans.take(kept)
+        if self.spans is not None:
+            self.spans.take(kept)
         self.decisions = {when: held[rows.to(held.device)] for when, held in self.decisions.items()}
 
 
@@ -128,7 +129,7 @@ class Watch:
             prompt_lengths=text.prompt_lengths,
             from_start=text.length is not None,
         )
-        self._now = Pass(reading, text, self._gates, self._outside)
+        self._now = Pass(reading, text, self._gates)
         text.length = None if text.length is None else past + tokens
 
     def close(self) -> None:
@@ -157,7 +158,8 @@ class Watch:
         return known
 
     def _new_text(self, share: Share | None, batch: int, length: int | None) -> Text:
-        expected, lengths, spans = self._n_rows, self._prompt_lengths, SpanReader(self._outside, batch)
+        expected, lengths = self._n_rows, self._prompt_lengths
+        spans = SpanReader(self._outside, batch) if self._outside else None
         if share is None:
             return Text(batch if expected is None else expected, None, lengths, spans, length)
         if expected is not None and share.n_rows != expected:
@@ -169,10 +171,10 @@ class Watch:
 class Pass:
     """Where each gate is open in one forward pass."""
 
-    def __init__(self, reading: Reading, text: Text, gates: Sequence[Gate], outside: Sequence[Span]) -> None:
+    def __init__(self, reading: Reading, text: Text, gates: Sequence[Gate]) -> None:
         self._reading, self._text = reading, text
         self._factors: dict[tuple[Gate, torch.dtype, torch.device], Tensor] = {}
-        between = _outside_spans(reading, text) if outside else True
+        between = True if text.spans is None else _outside_spans(reading, text, text.spans)
         self._open = {gate: both(tokens_at(gate.positions, reading), between) for gate in gates}
         is_asked = any(gate.when is not None for gate in gates)
         self._prompt = _whole_prompt(reading) if is_asked else False
@@ -247,7 +249,7 @@ def _whole_prompt(reading: Reading) -> Tensor | bool:
     return both(prompt, True if reading.real is None else reading.real)
 
 
-def _outside_spans(reading: Reading, text: Text) -> Tensor | bool:
+def _outside_spans(reading: Reading, text: Text, spans: SpanReader) -> Tensor | bool:
     if reading.ids is None:
         raise InjectionError(
             "the model is given embeddings, in which no marker can be found; give token ids, or leave "
@@ -260,7 +262,7 @@ def _outside_spans(reading: Reading, text: Text) -> Tensor | bool:
             "known what they opened; read the whole text inside the with block, without going back in it",
             code="injection.unseen_text",
         )
-    return text.spans.read(reading.ids, reading.real)
+    return spans.read(reading.ids, reading.real)
 
 
 class _Follow:
