@@ -97,3 +97,14 @@ ENGINE_ERROR_CODES: tuple[str, ...] = (
     "engine.unknown",
     "engine.zero",
 )
+
+# Every reason for which a conformance certificate, or an engine's answer to it, is refused.
+CONFORMANCE_ERROR_CODES: tuple[str, ...] = (
+    "conformance.fields",
+    "conformance.not_canonical",
+    "conformance.observed",
+    "conformance.shape",
+    "conformance.too_large",
+    "conformance.value",
+    "conformance.version",
+)
