@@ -82,16 +82,15 @@ def generate(
     Args:
         prompts: what a user says, or the token ids of a whole prompt where it is more than one user turn.
         additions: (site, block) -> (len(prompts), d_model), what is added to each row; None for none. An
-            outer `steer` acts as well.
+            outer `steer` or `steer_batch` acts as well, with one mix for each prompt.
         temperature: 0 takes the likeliest token.
         seed: the replies to a prompt depend on it, on the prompt and on the additions.
         progress: told the fraction done now and then; it may raise to stop.
 
     Raises:
-        InjectionError: a prompt leaves no room for a reply, or additions and prompts differ in number.
+        InjectionError: `injection.prompt_length`: a prompt leaves no room for a reply; `injection.rows`:
+            additions and prompts differ in number.
     """
-    added = additions or {}
-    _check_additions(added, len(prompts))
     unique = list(dict.fromkeys(prompts))
     encoded = {p: encode_prompt(lm, p) if isinstance(p, str) else list(p) for p in unique}
     _check_room(lm, encoded)
@@ -102,7 +101,7 @@ def generate(
     lengths = [len(encoded[p]) for p in prompts]
     spread = 0 if needs_whole_prompts(lm) else MAX_LENGTH_SPREAD
     max_rows = _max_rows(lm, max(lengths, default=0) + max_new_tokens)
-    with steer_rows(lm, added):
+    with steer_rows(lm, additions or {}):
         for batch in _batches(lengths, max_rows, spread):
             run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
             tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
@@ -216,15 +215,6 @@ def _max_rows(lm: LanguageModel, length: int) -> int:
     per_token = 2 * 4 * lm.identity.n_layers * lm.identity.d_model * kept // heads
     by_cache = _CACHE_BYTES // max(1, per_token * length)
     return max(1, min(MAX_ROWS, by_cache, max(16, _LOGITS_PER_STEP // lm.vocab_size)))
-
-
-def _check_additions(additions: Mapping[Place, Tensor], n_prompts: int) -> None:
-    for (site, block), added in additions.items():
-        n_rows = added.shape[0]
-        if n_rows != n_prompts:
-            raise InjectionError(
-                f"{n_rows} additions at {site}.{block} for {n_prompts} prompts; expected one each"
-            )
 
 
 def _check_room(lm: LanguageModel, encoded: Mapping[Prompt, list[int]]) -> None:

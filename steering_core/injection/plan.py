@@ -9,7 +9,7 @@ were asked in, and so do several clamps: they do not commute unless their direct
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,12 @@ class Options:
 
     def __post_init__(self) -> None:
         check_positions(self.positions)
+        known = get_args(OutsideWindow)
+        if self.outside_window not in known:
+            raise InjectionError(
+                f"outside_window {self.outside_window!r} is not known; choose one of {', '.join(known)}",
+                code="injection.outside_window",
+            )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,7 +137,7 @@ def make_plan(
     plan = Plan(
         steps=drawn.steps(),
         n_rows=_agreed([rows, *_lengths(options), *(len(p) for p in used if isinstance(p, Tensor))]),
-        prompt_lengths=None if options.prompt_lengths is None else torch.tensor(options.prompt_lengths),
+        prompt_lengths=None if options.prompt_lengths is None else torch.as_tensor(options.prompt_lengths),
         outside=tuple(options.outside),
         warnings=tuple(dict.fromkeys(drawn.warnings)),
     )

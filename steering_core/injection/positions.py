@@ -48,6 +48,7 @@ class Reading:
         shape: (batch, tokens) that it reads now.
         ids: token ids; None if the model is given embeddings.
         attention: the attention mask, in any of transformers' forms.
+        position_ids: what rotary embeddings and the like are told; None if the model counts itself.
         has_cache: whether the next passes may go on from here.
         order: which of the caller's rows each row is; None for the same.
         prompt_lengths: (batch,) in real tokens; None for what the first pass reads.
@@ -59,6 +60,7 @@ class Reading:
     device: torch.device
     ids: Tensor | None
     attention: Any
+    position_ids: Tensor | None
     has_cache: bool
     order: Tensor | None
     prompt_lengths: Tensor | None
@@ -84,17 +86,18 @@ class Reading:
         Raises:
             InjectionError: `injection.attention_mask`.
         """
-        given, columns = self.attention, self.past + self.shape[1]
-        # With a static cache transformers' generate hands over what it has made of the mask: what the last
-        # token may see is every real token so far.
-        if isinstance(given, dict):
-            given = given.get("full_attention", 0)
-        if isinstance(given, Tensor) and given.dim() == 4:
-            seen = given[:, 0, -1, :columns]
-            given = seen if seen.dtype == torch.bool else seen == 0
-        if given is None or (isinstance(given, Tensor) and given.shape[1:] == (columns,)):
-            return None if given is None else given.to(self.device) != 0
-        shown = tuple(given.shape) if isinstance(given, Tensor) else type(self.attention).__name__
+        given, columns, counted = self.attention, self.past + self.shape[1], self.position_ids
+        if given is None:
+            return None
+        if isinstance(given, Tensor) and given.shape[1:] == (columns,):
+            return given.to(self.device) != 0
+        # For a static cache transformers' generate hands over what it has made of the mask, and beside it the
+        # last token's position, from which the padding on the left follows.
+        is_made = isinstance(given, dict) or (isinstance(given, Tensor) and given.dim() == 4)
+        if is_made and counted is not None and counted.dim() == 2:
+            start = columns - 1 - counted[:, -1:]
+            return (torch.arange(columns, device=self.device) >= start).expand(self.shape[0], -1)
+        shown = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
         raise InjectionError(
             f"the attention mask is {shown}; to know which tokens are padding, one of shape "
             f"(batch, {columns}) is needed, for all tokens so far. Give that, or steer all positions",

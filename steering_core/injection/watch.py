@@ -118,12 +118,16 @@ class Watch:
         batch, tokens = inputs.shape[:2]
         past = 0 if cache is None else int(cache.get_seq_length())
         text = self._text(cache, past, batch)
+        # A first pass without a cache makes one, which the second pass brings.
+        if cache is None and given.get("use_cache") is not False:
+            self._cacheless = text
         reading = Reading(
             past=past,
             shape=(batch, tokens),
             device=inputs.device,
             ids=ids,
             attention=given.get("attention_mask"),
+            position_ids=given.get("position_ids"),
             has_cache=cache is not None or given.get("use_cache") is True,
             order=text.order,
             prompt_lengths=text.prompt_lengths,
@@ -142,16 +146,13 @@ class Watch:
     def _text(self, cache: Any, past: int, batch: int) -> Text:
         """What is known of the text that this pass begins, or goes on with."""
         known = self._texts.get(cache) if cache is not None else None
-        # A first pass without a cache makes one, which the second pass brings.
         if known is None and past > 0 and self._cacheless is not None and self._cacheless.length == past:
             known, self._cacheless = self._cacheless, None
         if known is None or past == 0:
             known = self._new_text(getattr(cache, "share", None), batch, 0 if past == 0 else None)
         if batch != known.batch:
             raise _wrong_rows(known.batch, batch)
-        if cache is None:
-            self._cacheless = known
-        else:
+        if cache is not None:
             if cache not in self._texts and hasattr(cache, "reorder_cache"):
                 cache.reorder_cache = _Follow(cache, self._texts)
             self._texts[cache] = known

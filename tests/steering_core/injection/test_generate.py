@@ -127,7 +127,7 @@ def test_generate_progress_rises_to_at_most_one(tiny_lm):
 def test_generate_misfit_is_refused(tiny_lm):
     lm = tiny_lm("llama")
 
-    with pytest.raises(InjectionError, match="2 additions"):
+    with pytest.raises(InjectionError, match="5 rows and the steering is for 2"):
         generate(lm, PROMPTS, additions=additions(2))
     with pytest.raises(InjectionError, match="Shorten the prompt"):
         generate(lm, ["cat " * 100])

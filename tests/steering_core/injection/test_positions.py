@@ -137,13 +137,16 @@ def test_steer_first_pass_without_a_cache_object_is_known_to_the_second(tiny_lm,
     assert found == [[T] * 5 + [F, F], [T] * 5 + [F, T]]
 
 
-def test_steer_static_cache_positions_are_those_of_the_dynamic_one(tiny_lm, make_vector):
-    lm = tiny_lm("llama")
-    context = [steer(lm, [(vector_of(lm, make_vector), 0.3)], positions=Window(2, 7)) for _ in range(2)]
+@pytest.mark.parametrize("kind", ["llama", "mistral", "gemma3_text"])
+def test_steer_static_cache_positions_are_those_of_the_dynamic_one(tiny_lm, make_vector, kind):
+    lm = tiny_lm(kind)
+    new = {"max_new_tokens": 8, "min_new_tokens": 8}
+    both = [steer(lm, [(vector_of(lm, make_vector), 0.3)], positions=Window(2, 11)) for _ in range(2)]
 
-    found = acted(lm, "resid_post.1", context[0], lambda: write(lm, cache_implementation="static"))
+    static = acted(lm, "resid_post.1", both[0], lambda: write(lm, cache_implementation="static", **new))
 
-    assert found == acted(lm, "resid_post.1", context[1], lambda: write(lm))
+    assert static == acted(lm, "resid_post.1", both[1], lambda: write(lm, **new))
+    assert sum(static[1]) == 9
 
 
 def test_steer_sampled_sequences_of_one_prompt_are_steered_alike(tiny_lm, make_vector):
@@ -357,6 +360,7 @@ def test_tokens_at_window_counts_real_tokens_wherever_the_padding_is(pads, lengt
         device=torch.device("cpu"),
         ids=None,
         attention=torch.tensor(rows).long(),
+        position_ids=None,
         has_cache=True,
         order=None,
         prompt_lengths=None,

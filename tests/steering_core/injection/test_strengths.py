@@ -135,6 +135,7 @@ def test_steer_what_cannot_be_meant_is_refused_with_its_code(tiny_lm, vector):
     assert code((vector, 0.1), (vector, [0.1, 0.2]), (vector, [0.1] * 3)) == "injection.rows"
     assert code((vector, [0.1, 0.2]), prompt_lengths=[1, 2, 3]) == "injection.rows"
     assert code((vector, 0.1), positions="everywhere") == "injection.positions"
+    assert code((vector, 0.1), outside_window="ignore") == "injection.outside_window"
     assert code((vector, 0.1), positions=torch.ones(2, 6)) == "injection.positions"
 
 
