@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from steering_core.errors import FormatError
+from steering_core.formats.manifest import MAX_LAYERS
 from steering_core.spec import OPERATIONS, parse_site_key, site_key
 from steering_core.vector import Direction, SteeringVector
 
@@ -133,6 +134,11 @@ def _check_size(directions: Mapping[str, Direction], n_layers: int | None) -> No
         raise FormatError(
             f"directions have the shapes {sorted(lengths)}; expected one length for all of them",
             code="format.dimension",
+        )
+    if n_layers is not None and not 1 <= n_layers <= MAX_LAYERS:
+        raise FormatError(
+            f"the file says that the model has {n_layers:,} blocks; expected 1 to {MAX_LAYERS:,}",
+            code="engine.n_layers",
         )
     for key, direction in directions.items():
         _, block = parse_site_key(key)

@@ -32,6 +32,8 @@ def test_loose_vector_keeps_read_only_copies_in_the_order_of_sites_and_blocks() 
         ({"directions": {"resid_post.12": np.ones(2)}}, "format.block"),
         ({"directions": {"resid_post.1": np.array([1.0, np.inf])}}, "format.not_finite"),
         ({"operation": "subtract"}, "format.operation"),
+        ({"n_layers": 0}, "engine.n_layers"),
+        ({"n_layers": 2**31}, "engine.n_layers"),
     ],
 )
 def test_loose_vector_of_what_cannot_be_meant_is_refused(fields: dict[str, object], code: str) -> None:
