@@ -47,9 +47,9 @@ def steer(
     side of it. A strength of 0 leaves the model untouched, bit for bit. Rows of a model whose
     `Sites.right_padding_only` is set must not be padded on the left, steered or not.
 
-    Below float32 an addition is summed in float32 and rounded to the model's dtype once, before it is added.
-    That is one operation in place of three. The rounded addition differs from the exact one by far less than
-    the state itself loses in being rounded, which happens either way (docs/injection.md has the numbers).
+    Below float32 an addition is summed in float32 and rounded to the model's dtype once, before it is added:
+    one operation in place of three. At strength 0.3 in bfloat16 that leaves the state off by 0.00179 of its
+    norm in place of 0.00167, of which 0.00166 is what rounding the state costs anyway (docs/injection.md).
     Operations other than a plain addition compute in float32 and round their result once.
 
     Args:

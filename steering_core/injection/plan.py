@@ -134,10 +134,12 @@ def make_plan(
             drawn.put(item, row if per_row else None)
     drawn.check_cap()
     used = [gate.positions for gate in drawn.gates]
+    lengths = None if options.prompt_lengths is None else torch.as_tensor(options.prompt_lengths).cpu()
+    told = [lengths, *(positions for positions in used if isinstance(positions, Tensor))]
     plan = Plan(
         steps=drawn.steps(),
-        n_rows=_agreed([rows, *_lengths(options), *(len(p) for p in used if isinstance(p, Tensor))]),
-        prompt_lengths=None if options.prompt_lengths is None else torch.as_tensor(options.prompt_lengths),
+        n_rows=_agreed([rows, *(len(tensor) for tensor in told if tensor is not None)]),
+        prompt_lengths=lengths,
         outside=tuple(options.outside),
         warnings=tuple(dict.fromkeys(drawn.warnings)),
     )
@@ -286,10 +288,6 @@ def _vectors(item: Steering) -> list[SteeringVector]:
 def _rows_of_strengths(items: Sequence[Steering]) -> int | None:
     told: list[Any] = [item.strength for item in items if np.ndim(item.strength) > 0]  # type: ignore[arg-type]
     return _agreed([len(strengths) for strengths in told])
-
-
-def _lengths(options: Options) -> list[int]:
-    return [] if options.prompt_lengths is None else [len(options.prompt_lengths)]
 
 
 def _agreed(counts: Sequence[int | None]) -> int | None:

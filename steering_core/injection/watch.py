@@ -114,7 +114,9 @@ class Watch:
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = {**dict(zip(self._names, args, strict=False)), **kwargs}
         ids, cache = given.get("input_ids"), given.get("past_key_values")
-        inputs = ids if ids is not None else given["inputs_embeds"]
+        inputs = ids if ids is not None else given.get("inputs_embeds")
+        if inputs is None:
+            return  # the model says itself that it was given nothing
         batch, tokens = inputs.shape[:2]
         past = 0 if cache is None else int(cache.get_seq_length())
         text = self._text(cache, past, batch)

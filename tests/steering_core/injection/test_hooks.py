@@ -148,3 +148,14 @@ def test_steer_block_that_is_entered_twice_steers_twice(tiny_lm, made):
         assert torch.equal(once, logits(lm.model, IDS))
     with steer(lm, [(made[0], 0.6)]):
         assert torch.allclose(twice, logits(lm.model, IDS), atol=1e-4)
+
+
+@pytest.mark.parametrize("how", [{}, {"operation": "project"}, {"keep_norm": True}, {"positions": "last"}])
+def test_steer_gradients_pass_through(tiny_lm, made, how):
+    model = tiny_lm("llama").model
+    embedded = model.get_input_embeddings()(IDS).detach().requires_grad_()
+    with steer(model, [Steering(made[1], 0.5, **how)]):
+        (gradient,) = torch.autograd.grad(model(inputs_embeds=embedded).logits.square().sum(), embedded)
+
+    assert torch.isfinite(gradient).all()
+    assert gradient.abs().max() > 0
