@@ -103,7 +103,7 @@ def convert(
         "advice": _advice(loose, strength),
         **conversion.conventions(engine),
         "directions": conversion.direction_rows(loose),
-        "warnings": [*loose.warnings, *exported.warnings],
+        "warnings": [*(f"of what was read: {said}" for said in loose.warnings), *exported.warnings],
         "usage": conversion.usage_of(exported, engine, output),
     }
     ui.result(result, convert_tables.converted_card(result), "", result["usage"])
