@@ -75,12 +75,15 @@ class Steps:
                 gc.enable()
 
     def _operations(self, steered: Steered) -> float:
-        """Operations (aten) that a pass has more than the unsteered one, per block."""
+        """Operations (aten) that a pass has more than the unsteered one, per block, once it runs."""
         run = self._pass(steered)
+        run()
         with _Counting() as plain:
             run()
-        with self._steering(steered), _Counting() as found:
+        with self._steering(steered):
             run()
+            with _Counting() as found:
+                run()
         return (found.count - plain.count) / len(steered.blocks)
 
     def _cost(self, steered: Steered) -> dict[str, float]:
