@@ -38,6 +38,10 @@ test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/ru
 	@$(BIN)/python tests/chromium.py
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+.PHONY: test-engines
+test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-vectors: 3 minutes, and 15 to install them the first time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines --timeout 3600 $(ARGS)
+
 .PHONY: check
 check: lint types contracts service-check openapi-check deploy-check  ## lint, types, contracts, migrations, settings, OpenAPI, containers
 

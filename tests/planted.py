@@ -31,9 +31,8 @@ def planted(adapter: Adapter, *, step: int = 0, sign: int = 1) -> Adapter:
         vector = read_vector(data)
         (norm,) = set(vector.residual_norms.values())
         directions = changed(vector.directions)
-        return write_vector(
-            replace(vector, directions=directions, residual_norms=dict.fromkeys(directions, norm))
-        )
+        norms = dict.fromkeys(directions, norm)
+        return write_vector(replace(vector, directions=directions, residual_norms=norms, set_points={}))
 
     def gguf(data: bytes) -> bytes:
         file = read_gguf(data)

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 def likenesses_table(finding: "Finding", certificate: "Certificate") -> RenderableType:
     """What the change of the logits looks like, the right one first, and how far the rest agrees."""
+    from steering_core.formats.conformance_finding import MARGIN
+
     right = finding.likenesses[0].name
     rows = [
         (
@@ -29,7 +31,7 @@ def likenesses_table(finding: "Finding", certificate: "Certificate") -> Renderab
     below = facts(
         [
             ("without the vector", f"logits off by {finding.unsteered_error:.2%} of their spread"),
-            ("allowed", f"{finding.tolerance:.1%} off, and twice as near to right as to any fault"),
+            ("allowed", f"{finding.tolerance:.1%}, and {MARGIN:g} times nearer to right than to any fault"),
             ("no fault", ", ".join(certificate.same)),
         ]
     )

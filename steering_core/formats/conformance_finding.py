@@ -21,8 +21,9 @@ from steering_core.formats.conformance import Certificate, Logits
 EXACT, PER_UNSTEERED, MOST = 0.05, 2.0, 0.45
 # Unsteered logits further off than this, relative to their spread, come from another model.
 OTHER_MODEL = 0.25
-# What is right must be so much nearer than any fault, and a fault so much nearer than what is right.
-MARGIN = 2.0
+# What is right must be so many times nearer than any fault, and a fault than what is right. Rounding moves a
+# change away from everything alike, hardly ever from one towards the other.
+MARGIN = 1.5
 # A change of less than this share of what was expected is none.
 NO_EFFECT = 0.1
 
@@ -88,8 +89,8 @@ class Finding:
 def compare(certificate: Certificate, observed: Observed) -> Finding:
     """Which of the certificate's changes an engine's answers show.
 
-    The vector is applied rightly if the change is within the tolerance, and at least twice as near to what it
-    should be as to any decoy. A fault is named under the same rule.
+    The vector is applied rightly if the change is within the tolerance, and at least 1.5 times nearer to what
+    it should be than to any decoy. A fault is named under the same rule.
 
     Raises:
         FormatError: `conformance.observed`: not a finite number for each strength, point and watched token.
