@@ -116,6 +116,17 @@ def test_the_certificate_of_a_published_vector_comes_through_rest_and_the_hub(
     assert read_certificate(data).tensor_digest == vector.tensor_digest
 
 
+def test_an_engine_is_verified_against_the_certificate_of_the_registry(
+    publisher: Account, published: dict[str, Any]
+) -> None:
+    found = publisher.bearing(
+        *("verify", f"{publisher.name}/formality@1.0.0", "--engine", "transformers"),
+        *("--model", str(weights_path())),
+    )
+
+    assert found["conforms"], found["sentence"]
+
+
 def test_a_published_vector_changes_what_the_model_says(
     publisher: Account, published: dict[str, Any]
 ) -> None:
