@@ -39,7 +39,7 @@ test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/ru
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: test-engines
-test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-vectors: 3 minutes, and 15 to install them the first time
+test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-vectors: 5 minutes, and 15 to install them the first time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines --timeout 3600 $(ARGS)
 
 .PHONY: check
