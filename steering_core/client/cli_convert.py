@@ -14,8 +14,7 @@ from steering_core.client import tables
 from steering_core.client.local_files import check_model, check_outputs
 from steering_core.client.local_tables import DEFAULT_STRENGTH
 from steering_core.client.references import reference_of
-from steering_core.client.ui import Ui, command, read_file
-from steering_core.errors import ModelError
+from steering_core.client.ui import Ui, command, needs, read_file
 from steering_core.formats.bearing import inspect_vector
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.formats.loose import LooseVector
@@ -192,13 +191,8 @@ def _on_model(ui: Ui, loose: LooseVector, folder: Path, texts: Path | None) -> L
 
     if loose.native is not None:
         raise typer.BadParameter("IN is a native vector and knows its model; leave --model out")
-    try:
+    with needs("torch transformers"):
         from steering_core.client.local_import import import_loose
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{error.name} is not installed, and running a model needs it: pip install torch transformers",
-            code="model.no_torch",
-        ) from error
     with ui.err.status(f"measuring residual norms on {folder.name}"):
         vector, n_texts = import_loose(loose, folder, texts)
     ui.say(f"residual norms of {vector.model.name} ({vector.model.model_hash}) over {n_texts} texts")

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from steering_core.client import local_files, tables
 from steering_core.client.local_files import Dataset
 from steering_core.client.local_tables import place_doubts, place_rows, places_table, usage_lines
-from steering_core.client.ui import Ui, command
-from steering_core.errors import ExtractionError, FormatError, ModelError, PairsError
+from steering_core.client.ui import Ui, command, needs
+from steering_core.errors import ExtractionError, FormatError, PairsError
 from steering_core.formats.bearing import write_vector
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.persona import PersonaTrait
@@ -190,7 +190,7 @@ def derive(
     """
     local_files.check_outputs([output], force=force)
     dropped = _rows(drop)
-    with _needs("scikit-learn"):
+    with needs("scikit-learn"):
         from steering_core.client import local_derive
     asked = local_derive.Asked(method, orthogonal, site, pooling, block)
     with TemporaryDirectory(prefix=".bearing-", dir=output.parent) as folder:
@@ -363,17 +363,7 @@ def _bar(ui: Ui) -> Iterator[Callable[[str, float, str], None]]:
         yield tell
 
 
-@contextmanager
-def _needs(package: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{error.name} is not installed, and this needs it: pip install {package}", code="model.no_torch"
-        ) from error
-
-
 def _with_torch() -> Any:
-    with _needs("torch transformers"):
+    with needs("torch transformers"):
         from steering_core.client import local_run
     return local_run

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from steering_core.client.local_files import check_model
 from steering_core.client.pulling import Pulled
 from steering_core.client.text import clean
-from steering_core.client.ui import Ui, command
-from steering_core.errors import ModelError
+from steering_core.client.ui import Ui, command, needs
 
 Json = dict[str, Any]
 DEFAULT_STRENGTH = 0.3
@@ -81,17 +81,11 @@ def _writer(
         ModelError: torch is not installed, or the folder is no model.
         ModelMismatchError: it is another model.
     """
-    if not folder.is_dir():
-        raise ModelError(f"there is no folder {str(folder)!a}; expected a model as save_pretrained writes it")
-    try:
+    check_model(folder)
+    with needs("torch transformers"):
         from steering_core.injection.generate import generate
         from steering_core.injection.hooks import steer
         from steering_core.models.load import load_model
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{error.name} is not installed, and running a model needs it: pip install torch transformers",
-            code="model.no_torch",
-        ) from error
     wanted = found.vector.model
     with ui.err.status(f"loading {wanted.name}"):
         lm = load_model(folder, expected_hash=wanted.model_hash, name=wanted.name)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from steering_core.client import tables, verify_tables
-from steering_core.client.local_files import check_outputs, write_file
+from steering_core.client.local_files import check_model, check_outputs, write_file
 from steering_core.client.references import reference_of
-from steering_core.client.ui import NOT_VERIFIED, Ui, command, read_file
-from steering_core.errors import DigestMismatchError, FormatError, ModelError
+from steering_core.client.ui import NOT_VERIFIED, Ui, command, needs, read_file
+from steering_core.errors import DigestMismatchError, FormatError
 from steering_core.formats.bearing import read_vector
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.formats.manifest import manifest_from_vector
@@ -246,16 +246,10 @@ def _certified(
     ui: Ui, vector: SteeringVector, folder: Path, strengths: list[float] | None, seed: int | None
 ) -> "Certificate":
     """Raises ModelError if torch is not installed, ModelMismatchError for another model."""
-    if not folder.is_dir():
-        raise ModelError(f"there is no folder {str(folder)!a}; expected a model as save_pretrained writes it")
-    try:
+    check_model(folder)
+    with needs("torch transformers"):
         from steering_core.evaluation import conformance
         from steering_core.models.load import load_model
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            f"{error.name} is not installed, and running a model needs it: pip install torch transformers",
-            code="model.no_torch",
-        ) from error
     wanted = vector.model
     with ui.err.status(f"running {wanted.name}"):
         lm = load_model(folder, expected_hash=wanted.model_hash, name=wanted.name)

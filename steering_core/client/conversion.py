@@ -14,8 +14,7 @@ import numpy as np
 
 from steering_core.client.local_files import check_outputs, write_file
 from steering_core.client.local_tables import DEFAULT_STRENGTH
-from steering_core.client.ui import read_file
-from steering_core.errors import ModelError
+from steering_core.client.ui import needs, read_file
 from steering_core.formats import ds4
 from steering_core.formats.engines import ENGINES, Engine, read_any, refusals
 from steering_core.formats.header import MAX_FILE_BYTES
@@ -93,13 +92,8 @@ def torch_bytes(payload: Any) -> bytes:
     Raises:
         ModelError: torch is not installed.
     """
-    try:
+    with needs("torch"):  # only torch writes .pt files
         import torch
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            "torch is not installed, and only torch writes .pt files: pip install torch",
-            code="model.no_torch",
-        ) from error
 
     def plain(value: Any) -> Any:
         if isinstance(value, np.ndarray):

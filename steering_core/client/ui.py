@@ -27,6 +27,7 @@ from steering_core.errors import (
     ClientError,
     DigestMismatchError,
     FormatError,
+    ModelError,
     ModelMismatchError,
     NotAllowedError,
     NotFoundError,
@@ -182,6 +183,21 @@ def read_file(file: Path, *, most_bytes: int) -> bytes:
             f"{file} has more than {most_bytes:,} bytes, the most that is read", code="client.file"
         )
     return data
+
+
+@contextmanager
+def needs(packages: str) -> Iterator[None]:
+    """Around the import of what only some commands use.
+
+    Raises:
+        ModelError: `model.no_torch`: it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"{error.name} is not installed, and this needs it: pip install {packages}", code="model.no_torch"
+        ) from error
 
 
 def _console(stream: TextIO) -> Console:
