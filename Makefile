@@ -97,7 +97,7 @@ bench-extraction: $(RUNTIME)  ## extraction beside its peers, about 15 minutes; 
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
 
 .PHONY: bench-injection
-bench-injection: $(RUNTIME)  ## steering beside its peers, about 12 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
+bench-injection: $(RUNTIME)  ## steering beside its peers, about 15 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
 	@$(BIN)/python -m benchmarks.injection $(ARGS)
 
 .PHONY: clean
