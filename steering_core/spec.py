@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Any, Literal, get_args
 
 from steering_core.errors import ExtractionError, FormatError
@@ -193,6 +194,11 @@ class Provenance:
     spec_digest: str
     software: str
     dtype: str = ""
+
+
+def software(*packages: str) -> str:
+    """What a provenance says of installed packages: `torch 2.13.0, transformers 5.23.0`."""
+    return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
 @dataclass(frozen=True, slots=True)

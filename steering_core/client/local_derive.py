@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from steering_core.evaluation.ranking import (
 from steering_core.extraction.derive import Recipe
 from steering_core.extraction.merging import copy_statistics
 from steering_core.extraction.statistics import Statistics
-from steering_core.spec import Provenance
+from steering_core.spec import Provenance, software
 from steering_core.vector import SteeringVector
 
 
@@ -100,13 +99,12 @@ def reason(statistics: Statistics, asked: Asked) -> str:
 
 def vector_of(statistics: Statistics, asked: Asked, place: ScoredPlace) -> SteeringVector:
     """The direction of a place as a steering vector."""
-    software = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "scikit-learn"))
     provenance = Provenance(
         method_name(asked.recipe),
         place.score.pooling,
         statistics.dataset_digest,
         "",
-        software,
+        software("numpy", "scikit-learn"),
         statistics.dtype,
     )
     return place_vector([place], statistics.model, provenance)

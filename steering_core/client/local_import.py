@@ -3,7 +3,6 @@
 It needs torch, so `cli_convert` imports this late.
 """
 
-from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +14,7 @@ from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel, load_model
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
-from steering_core.spec import Provenance, parse_site_key
+from steering_core.spec import Provenance, parse_site_key, software
 from steering_core.vector import SteeringVector
 
 # Plain sentences on many things, so that no topic or tone of theirs sets the norm.
@@ -72,13 +71,14 @@ def import_loose(loose: LooseVector, folder: Path, texts: Path | None) -> tuple[
     with TemporaryDirectory(prefix="bearing-") as scratch:
         read = extract(lm, pairs, data, Path(scratch) / "read.safetensors", sites=loose.sites, blocks=blocks)
         norms = {key: read.residual_norm(parse_site_key(key)[1]) for key in loose.directions}
-    software = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
     vector = SteeringVector(
         model=lm.identity,
         directions=loose.directions,
         residual_norms=norms,
         operation=loose.operation,
-        provenance=Provenance("imported", "unknown", "", "", software, dtype_name(lm.model.dtype)),
+        provenance=Provenance(
+            "imported", "unknown", "", "", software("torch", "transformers"), dtype_name(lm.model.dtype)
+        ),
     )
     return vector, len(data.pairs)
 

@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -25,7 +24,7 @@ from steering_core.models.load import LanguageModel, load_model
 from steering_core.models.tokens import BoundaryCheck, encode_pair
 from steering_core.pairs.pair import ContrastivePair, PairFile
 from steering_core.pairs.persona import PersonaTrait
-from steering_core.spec import BUDGETS, ExtractionSpec, Provenance, seed_from
+from steering_core.spec import BUDGETS, ExtractionSpec, Provenance, seed_from, software
 from steering_core.vector import SteeringVector
 
 Tell = Callable[[float], None]
@@ -151,9 +150,9 @@ def vector_here(
     lm: LanguageModel, dataset: Dataset, wanted: Wanted, read: Read, found: Chosen
 ) -> SteeringVector:
     """The directions of the chosen places as one steering vector, with what it does in nats."""
-    software = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
+    written_by = software("torch", "transformers")
     pooling, dtype = found.chosen[0].score.pooling, dtype_name(lm.model.dtype)
-    provenance = Provenance(method_name(wanted.recipe), pooling, dataset.digest, "", software, dtype)
+    provenance = Provenance(method_name(wanted.recipe), pooling, dataset.digest, "", written_by, dtype)
     vector = place_vector(found.chosen, lm.identity, provenance)
     return replace(vector, doses=_chooser(lm, dataset).doses(read.data, vector))
 

@@ -15,6 +15,7 @@ from steering_core.formats.conformance import Certificate, Decoy, Logits, Probe
 from steering_core.formats.conformance_finding import centred, chord, cosine
 from steering_core.injection.hooks import steer
 from steering_core.injection.mix import Positions, Steering
+from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
 from steering_core.models.sites import Sites
 from steering_core.spec import Place, parse_site_key, seed_from, site_key
@@ -100,7 +101,7 @@ def certify(
         model_hash=lm.identity.model_hash,
         model=lm.identity.name,
         operation=vector.operation,
-        dtype=str(lm.model.dtype).removeprefix("torch."),
+        dtype=dtype_name(lm.model.dtype),
         strengths=strengths,
         probes=tuple(Probe(tuple(texts[row]), POSITIONS) for row in rows),
         watched=tuple(watched),

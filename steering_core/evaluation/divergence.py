@@ -127,7 +127,7 @@ def _log_probabilities(
     for batch in length_batches([len(row) for row in rows], max(1, _LOGIT_BUDGET // lm.vocab_size)):
         ids = padded([rows[i] for i in batch]).to(lm.device)
         own = {place: added[batch] for place, added in additions.items()}
-        with torch.inference_mode(), steer_rows(lm.model, own):
+        with torch.inference_mode(), steer_rows(lm, own):
             logits = lm.model(input_ids=ids, use_cache=False).logits.float()
         for i, row in zip(batch, logits, strict=True):
             found[i] = torch.log_softmax(row[1 : len(rows[i])], dim=-1)

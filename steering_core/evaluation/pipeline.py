@@ -7,7 +7,6 @@ report.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
 from steering_core.pairs.usable import group_name
-from steering_core.spec import ExtractionSpec, Provenance, parse_site_key, seed_from, site_key
+from steering_core.spec import ExtractionSpec, Provenance, parse_site_key, seed_from, site_key, software
 from steering_core.vector import SteeringVector
 
 Progress = Callable[[str, float, str], None]
@@ -215,7 +214,7 @@ class _Run:
                 pooling=place.score.pooling,
                 dataset_digest=self._spec.dataset_digest,
                 spec_digest=self._spec.digest,
-                software=", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers")),
+                software=software("torch", "transformers"),
                 dtype=dtype_name(self._lm.model.dtype),
             ),
         )

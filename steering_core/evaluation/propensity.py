@@ -71,7 +71,7 @@ def propensities(
     for batch in length_batches([len(row.ids) for row in rows], budget):
         chosen = [rows[i] for i in batch]
         own = vectors[[row.addition for row in chosen]]
-        with torch.inference_mode(), steer_rows(lm.model, {place: own}):
+        with torch.inference_mode(), steer_rows(lm, {place: own}):
             scores[batch] = _mean_log_probabilities(lm, chosen).double().cpu().numpy()
         done += len(batch)
         if progress is not None:
