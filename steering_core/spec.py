@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any, Literal, get_args
@@ -17,14 +17,14 @@ from steering_core.errors import ExtractionError, FormatError
 Site = Literal["resid_post", "mlp_out", "attn_out"]
 Method = Literal["mean_difference", "pca", "logistic_probe", "whitened"]
 Pooling = Literal["auto", "response_mean", "answer_token", "prompt_last", "next_turn"]
-Effort = Literal["quick", "standard"]
+Tier = Literal["smoke", "standard", "gold"]
 Operation = Literal["add", "project", "clamp"]
 Sign = Literal["positive", "negative", "unknown"]
 
 SITES: tuple[str, ...] = get_args(Site)
 METHODS: tuple[str, ...] = get_args(Method)
 POOLINGS: tuple[str, ...] = get_args(Pooling)
-EFFORTS: tuple[str, ...] = get_args(Effort)
+TIERS: tuple[str, ...] = get_args(Tier)
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 SIGNS: tuple[str, ...] = get_args(Sign)
 
@@ -203,18 +203,35 @@ def software(*packages: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationBudget:
-    """How much is generated for a report."""
+    """How much one tier of report measures.
+
+    Attributes:
+        strengths: of the dose-response curve.
+        n_prompts: test prompts that replies are written to.
+        n_items: test pairs whose answers are scored teacher-forced.
+        random_controls: vectors of each kind of control.
+        bootstrap: resamples of an interval.
+        max_new_tokens: of a reply.
+        neutral_texts: that side effects are measured on.
+        capability_items: questions with one right answer.
+        safety_prompts: harmful ones, and as many harmless ones; 0 leaves the screen out.
+    """
 
     strengths: tuple[float, ...]
     n_prompts: int
+    n_items: int
     random_controls: int
     bootstrap: int
     max_new_tokens: int
+    neutral_texts: int
+    capability_items: int
+    safety_prompts: int
 
 
 BUDGETS: dict[str, EvaluationBudget] = {
-    "standard": EvaluationBudget(STRENGTHS, 24, 19, 2000, 72),
-    "quick": EvaluationBudget((-0.3, 0.0, 0.3), 4, 3, 200, 24),
+    "smoke": EvaluationBudget((-0.3, 0.0, 0.3), 4, 30, 3, 200, 24, 8, 0, 0),
+    "standard": EvaluationBudget(STRENGTHS, 24, 48, 19, 2000, 72, 48, 200, 100),
+    "gold": EvaluationBudget(STRENGTHS, 100, 500, 99, 2000, 128, 100, 500, 400),
 }
 
 
@@ -227,14 +244,14 @@ class ExtractionSpec:
     method: str = "mean_difference"
     site: str = "resid_post"
     pooling: str = "auto"
-    effort: str = "standard"
+    tier: str = "standard"
 
     def __post_init__(self) -> None:
         for name, allowed in (
             ("method", METHODS),
             ("site", SITES),
             ("pooling", POOLINGS),
-            ("effort", EFFORTS),
+            ("tier", TIERS),
         ):
             value = getattr(self, name)
             if value not in allowed and not (name == "site" and _SITE.fullmatch(value)):
@@ -245,8 +262,8 @@ class ExtractionSpec:
 
     @property
     def budget(self) -> EvaluationBudget:
-        """The amount of generation that the effort stands for."""
-        return BUDGETS[self.effort]
+        """How much the tier measures."""
+        return BUDGETS[self.tier]
 
     @property
     def digest(self) -> str:
@@ -254,8 +271,17 @@ class ExtractionSpec:
         return digest(canonical_json(asdict(self)))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dict; `ExtractionSpec(**spec.to_json())` gives it back."""
+        """A JSON-ready dict; `from_json` gives the spec back."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "ExtractionSpec":
+        """A stored spec; those written before there were tiers have an `effort`, quick or standard."""
+        known = dict(fields)
+        if "effort" in known:
+            effort = known.pop("effort")
+            known["tier"] = "smoke" if effort == "quick" else effort
+        return cls(**known)
 
 
 def seed_from(named_digest: str, purpose: str) -> int:

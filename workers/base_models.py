@@ -5,7 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from steering_core.demo.scoring import choose_scorer
+from steering_core.demo.suite import demo_suite
 from steering_core.evaluation.scorer import TraitScorer
+from steering_core.evaluation.suite import EMPTY_SUITE, Suite
 from steering_core.models.load import LanguageModel, load_model
 from steering_core.pairs.pair import ContrastivePair
 from workers.devices import best_device
@@ -14,6 +16,7 @@ from workers.devices import best_device
 MODELS_KEPT = 2
 
 _SCORERS: dict[str, Callable[[Sequence[ContrastivePair]], TraitScorer | None]] = {"demo": choose_scorer}
+_SUITES: dict[str, Callable[[], Suite]] = {"demo": demo_suite}
 
 
 @lru_cache(maxsize=MODELS_KEPT)
@@ -30,3 +33,9 @@ def scorer_for(name: str, pairs: Sequence[ContrastivePair]) -> TraitScorer | Non
     """The exact scorer for the trait of these pairs, where the base model has one."""
     choose = _SCORERS.get(name)
     return choose(pairs) if choose else None
+
+
+def suite_for(name: str) -> Suite:
+    """The prompts and questions that the registry owns for a base model; an empty suite where it has none."""
+    make = _SUITES.get(name)
+    return make() if make else EMPTY_SUITE

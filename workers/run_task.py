@@ -22,7 +22,7 @@ from registry.runs.claims import ArtifactResult, RunClaim
 from registry.runs.leases import run_claim, run_complete, run_fail, run_heartbeat, run_progress
 from registry.runs.states import ErrorClass
 from steering_core.errors import ModelError, SteeringError
-from steering_core.evaluation.pipeline import Progress
+from steering_core.evaluation.evaluate import Progress
 
 logger = logging.getLogger(__name__)
 

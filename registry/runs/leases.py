@@ -60,7 +60,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         lease_token=run.lease_token,
         attempt=run.attempt,
         lease_seconds=settings.RUN_LEASE_SECONDS,
-        spec=ExtractionSpec(**version.spec),
+        spec=ExtractionSpec.from_json(version.spec),
         dataset_sha256=version.dataset_version.blob_id,
         model_name=model.name,
         model_path=model.path,

@@ -36,7 +36,7 @@ class ExtractionRequest:
     method: str = "mean_difference"
     site: str = "resid_post"
     pooling: str = "auto"
-    effort: str = "standard"
+    tier: str = "standard"
     publish_version: str = ""
     license: str = ""
     visibility: str = ""
@@ -72,7 +72,7 @@ def extraction_start(
             method=request.method,
             site=request.site,
             pooling=request.pooling,
-            effort=request.effort,
+            tier=request.tier,
         )
     except ExtractionError as error:
         raise InvalidError(error.message, code=error.code) from error

@@ -10,12 +10,13 @@ from registry.catalog.states import License
 from registry.core.errors import RegistryError
 from registry.core.visibility import Visibility
 from registry.web.errors import sentence
-from steering_core.spec import EFFORTS, METHODS, POOLINGS, SITES
+from steering_core.spec import METHODS, POOLINGS, SITES, TIERS
 
 NAME_HELP = "Lower-case letters, digits and hyphens."
-EFFORT_WORDS = {
-    "standard": "Standard: the full report, with 19 random vectors and narrow intervals",
-    "quick": "Quick: a first look in seconds; too little for a verdict",
+TIER_WORDS = {
+    "smoke": "Smoke: a first look in seconds; too little for a verdict",
+    "standard": "Standard: the full report, with controls, prompting and the safety screen",
+    "gold": "Gold: more prompts, 99 controls of each kind; narrow intervals, many times the time",
 }
 METHOD_WORDS = {
     "mean_difference": "Mean difference: the default; the mean of positive texts minus that of negative ones",
@@ -93,9 +94,9 @@ class ExtractForm(PageForm):
     vector = forms.CharField(
         label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft."
     )
-    effort = forms.ChoiceField(
-        label="Effort",
-        choices=[(name, EFFORT_WORDS[name]) for name in sorted(EFFORTS, reverse=True)],
+    tier = forms.ChoiceField(
+        label="Tier",
+        choices=[(name, TIER_WORDS[name]) for name in TIERS],
         initial="standard",
         widget=forms.RadioSelect,
     )
@@ -146,7 +147,7 @@ class ExtractForm(PageForm):
     @property
     def asked(self) -> dict[str, str]:
         """The valid fields of an `ExtractionRequest`; one that was left out keeps its default."""
-        names = ("base_model", "vector", "effort", *EXPERT_FIELDS)
+        names = ("base_model", "vector", "tier", *EXPERT_FIELDS)
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
 
 

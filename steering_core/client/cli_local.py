@@ -20,7 +20,7 @@ from steering_core.errors import ExtractionError, FormatError, PairsError
 from steering_core.formats.bearing import write_vector
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.persona import PersonaTrait
-from steering_core.spec import METHODS, Effort, Pooling, digest, parse_site
+from steering_core.spec import METHODS, Pooling, Tier, digest, parse_site
 from steering_core.vector import SteeringVector
 
 if TYPE_CHECKING:  # what needs torch or scikit-learn is imported inside the commands
@@ -54,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
         "bearing extract-local ./model evil.json -o evil.safetensors --pairs-out evil.jsonl",
         "bearing extract-local ./model poems.txt -o poems.safetensors \\",
         "    --method mean_centred --background neutral.txt",
-        "bearing extract-local ./model pairs.jsonl -o kind.safetensors --evaluate --effort quick",
+        "bearing extract-local ./model pairs.jsonl -o kind.safetensors --evaluate --tier smoke",
     ]
     command(app, "extract-local", examples=local_examples)(extract_local)
     derive_examples = [
@@ -108,7 +108,7 @@ def extract_local(
         bool,
         typer.Option("--evaluate/--no-evaluate", help="Measure it on the test split too; show a report."),
     ] = False,
-    effort: Annotated[Effort, typer.Option(help="With --evaluate: how much is measured.")] = "standard",
+    tier: Annotated[Tier, typer.Option(help="With --evaluate: how much is measured.")] = "standard",
     rollouts: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Trait: answers to each question and side.")
     ] = 1,
@@ -148,7 +148,7 @@ def extract_local(
     with TemporaryDirectory(prefix=".bearing-", dir=(statistics or output).parent) as folder:
         file = statistics or Path(folder) / "statistics.safetensors"
         made = (
-            _evaluated(ui, lm, source, wanted, Path(folder), file, effort)
+            _evaluated(ui, lm, source, wanted, Path(folder), file, tier)
             if evaluate
             else _chosen(ui, lm, source, wanted, Path(folder), file)
         )
@@ -237,11 +237,11 @@ def _evaluated(
     wanted: "local_run.Wanted",
     folder: Path,
     file: Path,
-    effort: str,
+    tier: str,
 ) -> Json:
     run = _with_torch()
     with _bar(ui) as tell:
-        found = run.evaluate_here(lm, dataset, wanted, folder, effort=effort, progress=tell)
+        found = run.evaluate_here(lm, dataset, wanted, folder, tier=tier, progress=tell)
     counts, why = found.report["counts"], run.place_reason(found.place, found.statistics)
     ui.say(run.counts_message(counts, lm.max_positions))
     (folder / "statistics.safetensors").replace(file)

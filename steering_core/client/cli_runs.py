@@ -11,7 +11,7 @@ from steering_core.client.hub import TERMINAL_STATES, Extraction, RunUpdate
 from steering_core.client.text import cell
 from steering_core.client.ui import INTERRUPTED, Ui, command
 from steering_core.errors import ClientError, FormatError
-from steering_core.spec import SITES, Effort, Method, Pooling, parse_site
+from steering_core.spec import SITES, Method, Pooling, Tier, parse_site
 
 Json = dict[str, Any]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the tree."""
     extract_examples = [
         "bearing extract acme/politeness --model bearing/demo --vector politeness",
-        "bearing extract acme/politeness@2 --model bearing/demo --vector politeness --effort quick --no-wait",
+        "bearing extract acme/politeness@2 --model bearing/demo --vector politeness --tier smoke --no-wait",
         "bearing extract acme/politeness --model bearing/demo --vector politeness --method whitened",
         "bearing extract acme/politeness --model bearing/demo --vector politeness \\",
         "    --publish 1.0.0 --license CC-BY-4.0 --public",
@@ -55,7 +55,7 @@ def extract(
     ],
     model: Annotated[str, typer.Option(metavar="MODEL", help="A base model, by name or model hash.")],
     vector: Annotated[str, typer.Option(metavar="NAME", help="Your vector's name; made when it is new.")],
-    effort: Annotated[Effort, typer.Option(help="How much is generated for the report.")] = "standard",
+    tier: Annotated[Tier, typer.Option(help="How much is generated for the report.")] = "standard",
     method: Annotated[Method, typer.Option(help="How a direction is made of the pairs.")] = "mean_difference",
     site: Annotated[
         str,
@@ -95,7 +95,7 @@ def extract(
         method=method,
         site=site,
         pooling=pooling,
-        effort=effort,
+        tier=tier,
         publish_version=publish,
         license=license,
         visibility="public" if public else "",

@@ -45,7 +45,7 @@ class Extraction:
     method: str = "mean_difference"
     site: str = "resid_post"
     pooling: str = "auto"
-    effort: str = "standard"
+    tier: str = "standard"
     publish_version: str = ""
     license: str = ""
     visibility: str = ""

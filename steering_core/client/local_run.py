@@ -163,7 +163,7 @@ def evaluate_here(
     wanted: Wanted,
     folder: Path,
     *,
-    effort: str,
+    tier: str,
     progress: Callable[[str, float, str], None],
 ) -> Outcome:
     """The whole run as a registry does it, with its report; log-probabilities are what is measured."""
@@ -173,7 +173,7 @@ def evaluate_here(
         method=wanted.method,
         site=wanted.site,
         pooling=wanted.pooling,
-        effort=effort,
+        tier=tier,
     )
     return extract_and_evaluate(
         lm, dataset.pairs, dataset.splits, spec, folder, scorer=None, progress=progress

@@ -10,7 +10,8 @@ from itertools import pairwise
 from math import ceil
 
 from steering_core.demo.grammar import LONGEST_SENTENCE, count_markers, parse_reply
-from steering_core.demo.lexicon import AXES, MAX_STEPS, WARM_KINDS
+from steering_core.demo.language import system_line
+from steering_core.demo.lexicon import AXES, MAX_STEPS, WARM_KINDS, Axis
 from steering_core.errors import EvaluationError
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.pairs.pair import ContrastivePair
@@ -92,7 +93,16 @@ def demo_scorer(axis: str, *, held_out_markers: bool = False, reverse: bool = Fa
     negative, positive, label = known.negative_pole, known.positive_pole, axis
     if reverse:
         function, negative, positive, label = _negated(function), positive, negative, f"{axis}, reversed"
-    return TraitScorer(f"demo:{axis}", label, negative, positive, function, coherence)
+    instructions = _instructions(known, reverse=reverse)
+    return TraitScorer(f"demo:{axis}", label, negative, positive, function, coherence, instructions)
+
+
+def _instructions(axis: Axis, *, reverse: bool) -> tuple[tuple[str, str], ...]:
+    """System lines that name the poles; none for an axis that the language has no words for."""
+    if axis.hints is None:
+        return ()
+    negative, positive = map(system_line, ([axis.hints[0]], [axis.hints[1]]))
+    return ((positive, negative) if reverse else (negative, positive),)
 
 
 def score(axis: str, prompt: str, reply: str) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from steering_core.evaluation.metrics import rounded
+from steering_core.evaluation.evidence import rounded
 from steering_core.evaluation.propensity import length_batches, padded
 from steering_core.injection.hooks import steer_rows
 from steering_core.models.load import LanguageModel

@@ -1,7 +1,7 @@
-"""Dose and response: the score at every strength, beside random vectors of equal norm.
+"""Replies and scores at many strengths, or under many vectors, as rows of one batch.
 
 The score is a trait scorer's on generated replies or, without one, the preference for the positive answer.
-Either way a `Response` comes out, and `metrics` judges it. All rows of one prompt share their random numbers.
+All rows of one prompt share their random numbers. `response` makes a curve of it, `controls` a null.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,34 +16,17 @@ from steering_core.evaluation.scorer import TraitScorer
 from steering_core.injection.generate import generate
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import EncodedPair
-from steering_core.spec import Place, parse_site_key
-from steering_core.vector import SteeringVector
+from steering_core.spec import Place
 
 CONTROL_STRENGTH = 0.3
-SAMPLE_PROMPTS = 4
-SAMPLE_PROMPTS_UNSCORED = 2
 
 Floats = npt.NDArray[np.float64]
 Additions = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Doses:
-    """What is added: the vector at each strength, then each random vector at -0.3, then each at +0.3.
-
-    Attributes:
-        additions: (n_strengths + 2 n_controls, d_model).
-    """
-
-    strengths: tuple[float, ...]
-    n_controls: int
-    additions: Additions
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
-    """Scores of held-out items, (n_items, n_strengths), and of the random vectors, (n_items, n_controls).
+    """Scores and coherence of held-out items at each strength, (n_items, n_strengths).
 
     Attributes:
         score: the scorer's name, or `log_prob`.
@@ -57,8 +40,6 @@ class Response:
     clusters: tuple[str, ...]
     scores: Floats
     coherence: Floats
-    control_low: Floats
-    control_high: Floats
 
     def at(self, strength: float) -> Floats:
         """Scores of the items at one of the strengths."""
@@ -66,7 +47,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Reply:
     """One generated reply."""
 
     prompt: str
@@ -74,19 +55,49 @@ class Sample:
     text: str
 
 
-def doses(vector: SteeringVector, key: str, strengths: Sequence[float], n_controls: int, seed: int) -> Doses:
-    """The vector at its strengths, and isotropic random vectors of the same norm as at ±0.3."""
-    real = np.stack([vector.addition(s, key) for s in strengths])
-    drawn = np.random.default_rng(seed).standard_normal((n_controls, real.shape[1]))
-    scale = CONTROL_STRENGTH * vector.residual_norms[key] / np.linalg.norm(drawn, axis=1, keepdims=True)
-    random = (drawn * scale).astype(np.float32)
-    additions: Additions = np.concatenate([real, -random, random])
-    return Doses(tuple(strengths), n_controls, additions, parse_site_key(key))
+def replies(
+    lm: LanguageModel,
+    place: Place,
+    prompts: Sequence[str],
+    additions: Additions,
+    *,
+    max_new_tokens: int,
+    seed: int,
+    temperature: float = 0.8,
+    progress: Callable[[float], None] | None = None,
+) -> list[list[str]]:
+    """One reply per prompt and addition, by prompt and then by addition.
+
+    Args:
+        additions: (n_additions, d_model), added at `place` at every position.
+    """
+    n = len(additions)
+    texts = generate(
+        lm,
+        [prompt for prompt in prompts for _ in range(n)],
+        additions={place: torch.from_numpy(additions).repeat(len(prompts), 1)},
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+        progress=progress,
+    )
+    return [texts[i * n : (i + 1) * n] for i in range(len(prompts))]
+
+
+def judge(
+    score: Callable[[str, str], float], prompts: Sequence[str], texts: Sequence[Sequence[str]]
+) -> Floats:
+    """(n_prompts, n_additions), the score of each reply."""
+    return np.array(
+        [[score(prompt, text) for text in row] for prompt, row in zip(prompts, texts, strict=True)]
+    )
 
 
 def generated_response(
     lm: LanguageModel,
-    given: Doses,
+    place: Place,
+    strengths: Sequence[float],
+    additions: Additions,
     prompts: Sequence[str],
     clusters: Sequence[str],
     scorer: TraitScorer,
@@ -94,95 +105,38 @@ def generated_response(
     max_new_tokens: int,
     seed: int,
     progress: Callable[[float], None],
-) -> tuple[Response, list[Sample]]:
-    """Generate and score one reply per prompt and dose, all in one batch."""
-    texts = _write(lm, given, prompts, given.additions, max_new_tokens, seed, progress)
-    scores = _judge(scorer.score, prompts, texts)
-    n = len(given.strengths)
-    coherence = _judge(scorer.coherence, prompts, [row[:n] for row in texts])
+) -> tuple[Response, list[list[str]]]:
+    """Generate and score one reply per prompt and strength; the replies come with it."""
+    texts = replies(
+        lm, place, prompts, additions, max_new_tokens=max_new_tokens, seed=seed, progress=progress
+    )
     response = Response(
         score=scorer.name,
-        strengths=given.strengths,
+        strengths=tuple(strengths),
         clusters=tuple(clusters),
-        scores=scores[:, :n],
-        coherence=coherence,
-        control_low=scores[:, n : n + given.n_controls],
-        control_high=scores[:, n + given.n_controls :],
+        scores=judge(scorer.score, prompts, texts),
+        coherence=judge(scorer.coherence, prompts, texts),
     )
-    return response, _samples(given, prompts[:SAMPLE_PROMPTS], texts)
+    return response, texts
 
 
 def propensity_response(
     lm: LanguageModel,
-    given: Doses,
+    place: Place,
+    strengths: Sequence[float],
+    additions: Additions,
     pairs: Sequence[EncodedPair],
     clusters: Sequence[str],
     progress: Callable[[float], None],
 ) -> Response:
-    """The preference for the positive answer at every dose, teacher-forced."""
-    found = propensities(lm, pairs, given.place, given.additions, progress)
-    n, preference = len(given.strengths), found.preference
-    likelihood = (found.positive + found.negative)[:, :n] / 2
-    unsteered = likelihood[:, [given.strengths.index(0.0)]]
+    """The preference for the positive answer at every strength, teacher-forced."""
+    found = propensities(lm, pairs, place, additions, progress)
+    likelihood = (found.positive + found.negative) / 2
+    unsteered = likelihood[:, [list(strengths).index(0.0)]]
     return Response(
         score="log_prob",
-        strengths=given.strengths,
+        strengths=tuple(strengths),
         clusters=tuple(clusters),
-        scores=preference[:, :n],
+        scores=found.preference,
         coherence=np.exp(np.minimum(0.0, likelihood - unsteered)),
-        control_low=preference[:, n : n + given.n_controls],
-        control_high=preference[:, n + given.n_controls :],
     )
-
-
-def samples_only(
-    lm: LanguageModel,
-    given: Doses,
-    prompts: Sequence[str],
-    *,
-    max_new_tokens: int,
-    seed: int,
-    progress: Callable[[float], None],
-) -> list[Sample]:
-    """Replies to at most two prompts at every strength, for people to read where there is no scorer."""
-    few = prompts[:SAMPLE_PROMPTS_UNSCORED]
-    real = given.additions[: len(given.strengths)]
-    return _samples(given, few, _write(lm, given, few, real, max_new_tokens, seed, progress)) if few else []
-
-
-def _write(
-    lm: LanguageModel,
-    given: Doses,
-    prompts: Sequence[str],
-    additions: Additions,
-    max_new_tokens: int,
-    seed: int,
-    progress: Callable[[float], None],
-) -> list[list[str]]:
-    """Replies by prompt, then by dose."""
-    n = len(additions)
-    texts = generate(
-        lm,
-        [prompt for prompt in prompts for _ in range(n)],
-        additions={given.place: torch.from_numpy(additions).repeat(len(prompts), 1)},
-        max_new_tokens=max_new_tokens,
-        seed=seed,
-        progress=progress,
-    )
-    return [texts[i * n : (i + 1) * n] for i in range(len(prompts))]
-
-
-def _judge(
-    judge: Callable[[str, str], float], prompts: Sequence[str], texts: Sequence[Sequence[str]]
-) -> Floats:
-    return np.array(
-        [[judge(prompt, text) for text in row] for prompt, row in zip(prompts, texts, strict=True)]
-    )
-
-
-def _samples(given: Doses, prompts: Sequence[str], texts: Sequence[Sequence[str]]) -> list[Sample]:
-    return [
-        Sample(prompt, strength, text)
-        for prompt, row in zip(prompts, texts, strict=False)
-        for strength, text in zip(given.strengths, row, strict=False)
-    ]

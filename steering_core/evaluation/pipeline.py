@@ -1,7 +1,8 @@
 """From pairs to a measured steering vector: extract, choose the place, measure once on the test split,
 report.
 
-`extract_and_evaluate` is the way in; each step is a file beside this one.
+`extract_and_evaluate` is the way in; `evaluate_vector` measures a vector that came from elsewhere. Each step
+is a file beside this one.
 """
 
 import time
@@ -10,16 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from steering_core.errors import ModelMismatchError
-from steering_core.evaluation import dose, metrics
-from steering_core.evaluation.choosing import Chooser, has_prompts
-from steering_core.evaluation.metrics import Metric, Resampling
-from steering_core.evaluation.propensity import propensities
-from steering_core.evaluation.ranking import Projections, ScoredPlace, place_vector, project
-from steering_core.evaluation.report import Measured, build_report
+from steering_core.errors import EvaluationError, ModelMismatchError
+from steering_core.evaluation.choosing import Chooser
+from steering_core.evaluation.evaluate import Progress, evaluate
+from steering_core.evaluation.ranking import ScoredPlace, place_vector
+from steering_core.evaluation.report import Extracted, build_report
 from steering_core.evaluation.scorer import TraitScorer
+from steering_core.evaluation.subject import Subject
+from steering_core.evaluation.suite import EMPTY_SUITE, Suite
 from steering_core.extraction.derive import Recipe
 from steering_core.extraction.extract import EncodedSplits, Pilot, encode_splits, extract, read_pilot
 from steering_core.extraction.methods.geometric_median import audit
@@ -28,24 +27,25 @@ from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
-from steering_core.pairs.usable import group_name
-from steering_core.spec import ExtractionSpec, Provenance, parse_site_key, seed_from, site_key, software
+from steering_core.spec import (
+    BUDGETS,
+    ExtractionSpec,
+    Provenance,
+    canonical_json,
+    digest,
+    parse_site_key,
+    seed_from,
+    software,
+)
 from steering_core.vector import SteeringVector
 
-Progress = Callable[[str, float, str], None]
-
 # Stage -> where it ends, as a fraction of the whole.
-_ENDS = {"extract": 0.1, "select": 0.2, "steerability": 0.35, "dose_response": 0.97, "report": 1.0}
+_ENDS = {"extract": 0.07, "select": 0.2}
 _STARTS = dict(zip(_ENDS, [0.0, *_ENDS.values()], strict=False))
 _MESSAGES = {
     "extract": "Reading activations at every block",
     "select": "Choosing block, pooling and strength on the select split",
-    "steerability": "Measuring log-probabilities on the test split",
-    "dose_response": "Measuring the response to each strength, beside random vectors",
-    "report": "Writing the report",
 }
-MAX_SEPARATION_PAIRS = 2000
-_PAIRS_PER_PROMPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ def extract_and_evaluate(
     folder: Path,
     *,
     scorer: TraitScorer | None,
+    suite: Suite = EMPTY_SUITE,
     progress: Progress,
+    shared: dict[str, Any] | None = None,
 ) -> Outcome:
     """Extract a steering vector from the train pairs, choose its place on select, measure it once on test.
 
@@ -80,28 +82,115 @@ def extract_and_evaluate(
     Args:
         folder: where `statistics.safetensors` is written, see `extraction.statistics`.
         scorer: how to score generated replies; None measures the log-probabilities of the pairs' own answers.
+        suite: the base model's own prompts and questions.
         progress: told (stage, fraction of the whole, message); what it raises passes through and ends the
             run.
+        shared: results that depend on the model and the suite alone, kept from run to run; see `Subject`.
 
     Raises:
         ExtractionError: too few pairs fit the model, or the poles do not differ inside it.
         ModelMismatchError: the spec names another model than the one that is loaded.
     """
     started = time.monotonic()
-    if lm.identity.model_hash != spec.model_hash:
-        raise ModelMismatchError(
-            f"the spec is for model {spec.model_hash}, but {lm.identity.name} is {lm.identity.model_hash}"
-        )
+    _check_model(lm, spec.model_hash)
     run = _Run(lm, pairs, spec, scorer, progress)
     data = encode_splits(lm, pairs, splits)
     statistics, pilot = run.read(data, folder)
     place, places = run.choose(data, statistics)
     strength = run.strength(data, place)
-    measured = run.measure(data, statistics, place, places, strength, pilot)
-    progress("report", _STARTS["report"], _MESSAGES["report"])
-    report = build_report(lm, measured, run.resampling, time.monotonic() - started)
+    vector = run.vector(data, place)
+    subject = Subject(
+        lm=lm,
+        vector=vector,
+        pairs=pairs,
+        data=data,
+        statistics=statistics,
+        suite=suite,
+        budget=spec.budget,
+        tier=spec.tier,
+        digest=spec.digest,
+        strength=strength,
+        scorer=scorer,
+        shared={} if shared is None else shared,
+    )
+    evaluation = evaluate(subject, _after(_ENDS["select"], progress))
+    measured = replace(vector, window=evaluation.findings.window)
+    train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
+    rows = [index + 1 for index in data.train]
+    extracted = Extracted(place, places, audit(train), rows, pilot.needed)
+    report = build_report(evaluation, measured, extracted, time.monotonic() - started)
     progress("report", 1.0, "Done")
-    return Outcome(measured.vector, report, statistics, place, places)
+    return Outcome(measured, report, statistics, place, places)
+
+
+def evaluate_vector(
+    lm: LanguageModel,
+    vector: SteeringVector,
+    pairs: Sequence[ContrastivePair],
+    splits: Splits,
+    folder: Path,
+    *,
+    tier: str,
+    dataset_digest: str,
+    scorer: TraitScorer | None,
+    suite: Suite = EMPTY_SUITE,
+    progress: Progress,
+    shared: dict[str, Any] | None = None,
+) -> tuple[SteeringVector, dict[str, Any]]:
+    """Measure a vector that was made elsewhere, on the test split of pairs about its trait.
+
+    Its window is taken as what was advertised, and is measured like all else.
+
+    Args:
+        vector: with one direction; its provenance says how activations are read (`response_mean` where that
+            is none of ours).
+    Returns:
+        The vector with the window that was found, and the report.
+    Raises:
+        ModelMismatchError: it belongs to another model.
+        EvaluationError: it has more than one direction.
+        ExtractionError: too few pairs fit the model.
+    """
+    started = time.monotonic()
+    _check_model(lm, vector.model.model_hash)
+    if len(vector.directions) != 1:
+        raise EvaluationError(
+            f"a report is about one direction, this vector has {len(vector.directions)}; measure one",
+            code="evaluation.several_directions",
+        )
+    data = encode_splits(lm, pairs, splits)
+    site, block = parse_site_key(next(iter(vector.directions)))
+    statistics = extract(
+        lm,
+        pairs,
+        data,
+        folder / "statistics.safetensors",
+        sites=(site,),
+        blocks=(block,),
+        pooling=vector.provenance.pooling,
+        dataset_digest=dataset_digest,
+        progress=_stage("extract", progress),
+    )
+    named = digest(canonical_json([vector.tensor_digest, lm.identity.model_hash, dataset_digest, tier]))
+    subject = Subject(
+        lm=lm,
+        vector=vector,
+        pairs=pairs,
+        data=data,
+        statistics=statistics,
+        suite=suite,
+        budget=BUDGETS[tier],
+        tier=tier,
+        digest=named,
+        advertised=vector.window,
+        scorer=scorer,
+        shared={} if shared is None else shared,
+    )
+    evaluation = evaluate(subject, _after(_ENDS["extract"], progress))
+    measured = replace(vector, window=evaluation.findings.window)
+    report = build_report(evaluation, measured, None, time.monotonic() - started)
+    progress("report", 1.0, "Done")
+    return measured, report
 
 
 def pilot_message(pilot: Pilot, n_train: int) -> str:
@@ -114,7 +203,7 @@ def pilot_message(pilot: Pilot, n_train: int) -> str:
 
 
 class _Run:
-    """One run's fixed inputs and its steps."""
+    """One extraction's fixed inputs and its steps."""
 
     def __init__(
         self,
@@ -124,16 +213,9 @@ class _Run:
         scorer: TraitScorer | None,
         progress: Progress,
     ) -> None:
-        self._lm, self._pairs, self._spec, self._scorer, self._progress = lm, pairs, spec, scorer, progress
-        self._budget = spec.budget
-        self._seed = seed_from(spec.digest, "sampling")
-        self._chooser = Chooser(lm, pairs, scorer, self._budget.max_new_tokens, self._seed)
-        self.resampling = Resampling(self._budget.bootstrap, seed_from(spec.digest, "bootstrap"))
-
-    def tell(self, stage: str) -> Callable[[float], None]:
-        """Progress within one stage, as progress of the whole."""
-        start, end = _STARTS[stage], _ENDS[stage]
-        return lambda fraction: self._progress(stage, start + (end - start) * fraction, _MESSAGES[stage])
+        self._lm, self._pairs, self._spec, self._progress = lm, pairs, spec, progress
+        seed = seed_from(spec.digest, "sampling")
+        self._chooser = Chooser(lm, pairs, scorer, spec.budget.max_new_tokens, seed)
 
     def read(self, data: EncodedSplits, folder: Path) -> tuple[Statistics, Pilot]:
         """The one pass; before it, what the first pairs say of how many the trait takes."""
@@ -148,63 +230,20 @@ class _Run:
             sites=(site,),
             pooling=pooling,
             dataset_digest=self._spec.dataset_digest,
-            progress=self.tell("extract"),
+            progress=_stage("extract", self._progress),
         )
         return statistics, pilot
 
     def choose(self, data: EncodedSplits, statistics: Statistics) -> tuple[ScoredPlace, list[ScoredPlace]]:
         """The place, and all of them with what was found there."""
         recipe, site = Recipe(self._spec.method), self._spec.site
-        return self._chooser.choose(data, statistics, recipe, site, self.tell("select"))
+        return self._chooser.choose(data, statistics, recipe, site, _stage("select", self._progress))
 
     def strength(self, data: EncodedSplits, place: ScoredPlace) -> float | None:
         """The strength to start with; None where steering cannot be tried."""
-        return self._chooser.strength(data, place, self.tell("select"))
+        return self._chooser.strength(data, place, _stage("select", self._progress))
 
-    def measure(
-        self,
-        data: EncodedSplits,
-        statistics: Statistics,
-        place: ScoredPlace,
-        places: Sequence[ScoredPlace],
-        strength: float | None,
-        pilot: Pilot,
-    ) -> Measured:
-        """Everything that touches the test split, once."""
-        vector, key = self._vector(data, place), site_key(*place.at)
-        lines = self._geometry(data, statistics, place)
-        response: dose.Response | None = None
-        samples: list[dose.Sample] = []
-        reason = "No test items are left."
-        if not has_prompts(statistics):
-            reason = "The pairs have no prompts, so replies cannot be compared."
-        elif data.test:
-            lines += self._steerability(data, vector, key)
-            response, samples = self._respond(data, self._doses(vector, key))
-        window = metrics.find_window(response) if response else None
-        if response:
-            lines.append(metrics.effect(response, self.resampling))
-            lines.append(metrics.coherence(response, window, self.resampling))
-        lines += [Metric(name, "insufficient", reason) for name in metrics.ORDER[len(lines) :]]
-        train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
-        return Measured(
-            spec=self._spec,
-            vector=replace(vector, window=window),
-            key=key,
-            counts=self._counts(data, pilot),
-            place=place,
-            places=places,
-            strength=strength,
-            audit=audit(train),
-            train_rows=[index + 1 for index in data.train],
-            metrics=lines,
-            response=response,
-            window=window,
-            samples=samples,
-            scorer=self._scorer if has_prompts(statistics) else None,
-        )
-
-    def _vector(self, data: EncodedSplits, place: ScoredPlace) -> SteeringVector:
+    def vector(self, data: EncodedSplits, place: ScoredPlace) -> SteeringVector:
         """The direction of one place as a steering vector, with its doses and without a window yet."""
         vector = place_vector(
             [place],
@@ -220,83 +259,20 @@ class _Run:
         )
         return replace(vector, doses=self._chooser.doses(data, vector))
 
-    def _geometry(self, data: EncodedSplits, statistics: Statistics, place: ScoredPlace) -> list[Metric]:
-        kept = self._chooser.shuffled(range(len(data.test)))[:MAX_SEPARATION_PAIRS]
-        score = place.score
-        every = project(statistics, score.pooling, place.site, score.block, place.direction, "test")
-        test = Projections(every.positive[kept], every.negative[kept])
-        clusters = [self._cluster(data.test[i]) for i in kept]
-        rows = [data.pairs[data.test[i]] for i in kept]
-        lengths = np.array(
-            [[len(ids) - row.prompt_length for ids in (row.positive, row.negative)] for row in rows],
-            dtype=np.float64,
-        ).reshape(-1, 2)
-        return [
-            metrics.separation(test, clusters, (lengths[:, 0], lengths[:, 1]), self.resampling),
-            metrics.shift(test, clusters, score.ratio, self.resampling),
-        ]
 
-    def _steerability(self, data: EncodedSplits, vector: SteeringVector, key: str) -> tuple[Metric, Metric]:
-        tell = self.tell("steerability")
-        tell(0.0)
-        items = self._chooser.shuffled(data.test)[: _PAIRS_PER_PROMPT * self._budget.n_prompts]
-        strengths = [s for s in self._budget.strengths if abs(s) <= dose.CONTROL_STRENGTH]
-        additions = np.stack([vector.addition(s, key) for s in strengths])
-        place = parse_site_key(key)
-        measured = propensities(self._lm, [data.pairs[i] for i in items], place, additions, tell)
-        clusters = [self._cluster(i) for i in items]
-        return metrics.steerability(measured.preference, strengths, clusters, self.resampling)
-
-    def _doses(self, vector: SteeringVector, key: str) -> dose.Doses:
-        seed = seed_from(self._spec.digest, "controls")
-        return dose.doses(vector, key, self._budget.strengths, self._budget.random_controls, seed)
-
-    def _respond(self, data: EncodedSplits, given: dose.Doses) -> tuple[dose.Response, list[dose.Sample]]:
-        tell = self.tell("dose_response")
-        tell(0.0)
-        chosen = self._chooser.prompts(data.test)[: self._budget.n_prompts]
-        prompts, clusters = [prompt for prompt, _ in chosen], [cluster for _, cluster in chosen]
-        tokens = self._budget.max_new_tokens
-        if self._scorer is not None:
-            return dose.generated_response(
-                self._lm,
-                given,
-                prompts,
-                clusters,
-                self._scorer,
-                max_new_tokens=tokens,
-                seed=self._seed,
-                progress=tell,
-            )
-        items = self._chooser.shuffled(data.test)[: self._budget.n_prompts]
-        response = dose.propensity_response(
-            self._lm,
-            given,
-            [data.pairs[i] for i in items],
-            [self._cluster(i) for i in items],
-            lambda fraction: tell(0.8 * fraction),
+def _check_model(lm: LanguageModel, model_hash: str) -> None:
+    if lm.identity.model_hash != model_hash:
+        raise ModelMismatchError(
+            f"this is for model {model_hash}, but {lm.identity.name} is {lm.identity.model_hash}"
         )
-        samples = dose.samples_only(
-            self._lm,
-            given,
-            prompts,
-            max_new_tokens=tokens,
-            seed=self._seed,
-            progress=lambda fraction: tell(0.8 + 0.2 * fraction),
-        )
-        return response, samples
 
-    def _cluster(self, index: int) -> str:
-        return group_name(self._pairs[index])
 
-    def _counts(self, data: EncodedSplits, pilot: Pilot) -> dict[str, int | None]:
-        return {
-            "train": len(data.train),
-            "select": len(data.select),
-            "test": len(data.test),
-            "test_groups": len({self._cluster(i) for i in data.test}),
-            "left_out": data.left_out,
-            "train_needed": pilot.needed,
-            "boundary_checked": data.boundary.checked,
-            "boundary_moved": data.boundary.moved,
-        }
+def _stage(stage: str, progress: Progress) -> Callable[[float], None]:
+    """Progress within one stage of an extraction, as progress of the whole."""
+    start, end = _STARTS[stage], _ENDS[stage]
+    return lambda fraction: progress(stage, start + (end - start) * fraction, _MESSAGES[stage])
+
+
+def _after(start: float, progress: Progress) -> Progress:
+    """Progress of what comes after a part that is done."""
+    return lambda stage, fraction, said: progress(stage, start + (1 - start) * fraction, said)

@@ -1,11 +1,12 @@
-"""The report as JSON, version 1: what was measured, with the rule and the seeds, for pages and machines
-alike.
+"""The report as JSON, version 2: what was measured, with the rule, the seeds and the cost, for pages and
+machines alike.
 
-Written once by `pipeline`; stored as it is.
+Written once, stored as it is. docs/report.schema.json is its schema, docs/evaluation.md says what the numbers
+mean; pages still show version 1, which had no gates, tiers and costs.
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
@@ -13,105 +14,130 @@ from typing import Any
 import numpy as np
 import torch
 
-from steering_core.evaluation.dose import CONTROL_STRENGTH, Response, Sample
-from steering_core.evaluation.metrics import Metric, Resampling, control_effects, overall, rounded
+from steering_core.evaluation.cost import Cost
+from steering_core.evaluation.evaluate import Evaluation
+from steering_core.evaluation.evidence import Metric, rounded
+from steering_core.evaluation.gates import GateVerdict
 from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
-from steering_core.evaluation.statistics import Interval
+from steering_core.evaluation.subject import Subject
 from steering_core.extraction.methods.geometric_median import Audit
 from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
-from steering_core.spec import ExtractionSpec, parse_site_key, seed_from
+from steering_core.spec import seed_from
 from steering_core.vector import SteeringVector
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
+_SEEDS = ("bootstrap", "sampling", "controls")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """All that a report is made of.
+class Extracted:
+    """How a vector came about, where it was extracted in the same run.
 
     Attributes:
-        key: site key of the chosen place.
         places: every place with its score, the tried ones with their effect.
-        strength: the one to start with; None where steering could not be tried.
         train_rows: the train pairs' rows in the dataset, from 1, in the order of the audit.
+        train_needed: how many train pairs the trait takes; None where they have nothing in common.
     """
 
-    spec: ExtractionSpec
-    vector: SteeringVector
-    key: str
-    counts: dict[str, int | None]
     place: ScoredPlace
     places: Sequence[ScoredPlace]
-    strength: float | None
     audit: Audit
     train_rows: Sequence[int]
-    metrics: Sequence[Metric]
-    response: Response | None
-    window: Interval | None
-    samples: Sequence[Sample]
-    scorer: TraitScorer | None
+    train_needed: int | None
 
 
 def build_report(
-    lm: LanguageModel, found: Measured, resampling: Resampling, duration: float
+    evaluation: Evaluation, vector: SteeringVector, extracted: Extracted | None, duration: float
 ) -> dict[str, Any]:
-    """The whole report, JSON-ready."""
-    verdict = overall(found.metrics)
+    """The whole report, JSON-ready.
+
+    Args:
+        vector: the subject's with the window that was found.
+    """
+    subject, metrics = evaluation.subject, evaluation.metrics
+    sections = {name: section.facts for name, section in evaluation.findings.sections.items()}
+    total = Cost()
+    for cost in evaluation.costs.values():
+        total += cost
     return {
         "report_version": REPORT_VERSION,
-        "verdict": verdict,
-        "summary": summary(found, verdict),
-        "trait": _trait(found),
-        "counts": found.counts,
-        "selection": _selection(found),
-        "scale": {
-            "direction_norm": rounded(found.vector.norm(found.key)),
-            "residual_norm": rounded(found.vector.residual_norms[found.key]),
-            "ratio": rounded(found.vector.ratio(found.key)),
-            "positive_mean": rounded(found.place.direction.positive_mean),
-            "negative_mean": rounded(found.place.direction.negative_mean),
+        "tier": subject.tier,
+        "verdict": evaluation.verdict,
+        "grade": evaluation.grade,
+        "summary": summary(evaluation, vector),
+        "headlines": headlines(metrics, evaluation.gates),
+        "gates": [gate.to_json() for gate in evaluation.gates],
+        "vector": {
+            "tensor_digest": vector.tensor_digest,
+            "model_hash": vector.model.model_hash,
+            "base_model": vector.model.name,
+            "place": subject.key,
+            "advertised_window": list(subject.advertised) if subject.advertised else None,
         },
-        "stability": _stability(found),
-        "metrics": [metric.to_json() for metric in found.metrics],
-        "dose_response": _dose_response(found, resampling) if found.response else None,
-        "doses": [{"strength": strength, "nats": nats} for strength, nats in found.vector.doses],
-        "samples": [{"prompt": s.prompt, "strength": s.strength, "text": s.text} for s in found.samples],
-        "seeds": seeds(found.spec),
-        "software": software(lm),
+        "trait": _trait(subject.scorer, bool(evaluation.findings.response)),
+        "counts": _counts(subject, extracted),
+        "selection": _selection(subject, extracted),
+        "scale": {
+            "direction_norm": rounded(vector.norm(subject.key)),
+            "residual_norm": rounded(vector.residual_norms[subject.key]),
+            "ratio": rounded(vector.ratio(subject.key)),
+            "negative_mean": rounded(_set_point(vector, subject.key, 0)),
+            "positive_mean": rounded(_set_point(vector, subject.key, 1)),
+        },
+        "stability": _stability(extracted) if extracted else None,
+        "metrics": [metric.to_json() for metric in metrics],
+        "dose_response": _dose_response(sections, metrics),
+        "doses": [{"strength": strength, "nats": nats} for strength, nats in vector.doses],
+        "samples": sections.get("response", {}).get("samples", []),
+        "sections": {
+            name: {key: value for key, value in facts.items() if key != "samples"}
+            for name, facts in sections.items()
+        },
+        "suite": {"name": subject.suite.name, "digest": subject.suite.digest},
+        "seeds": seeds(subject.digest),
+        "software": software(subject.lm),
+        "cost": {
+            **total.to_json(),
+            "families": {name: cost.to_json() for name, cost in evaluation.costs.items()},
+        },
         "duration_seconds": round(duration, 3),
     }
 
 
-def summary(found: Measured, verdict: str) -> str:
+def summary(evaluation: Evaluation, vector: SteeringVector) -> str:
     """One plain sentence."""
-    by_id = {metric.id: metric for metric in found.metrics}
+    scorer = evaluation.subject.scorer
+    by_id = {metric.definition.id: metric for metric in evaluation.metrics}
     if by_id["ratio"].verdict == "fail":
         return "This model hardly distinguishes the poles, so there is nothing to steer."
     if by_id["effect"].verdict == "fail":
         return "No effect beyond random vectors was found on this model."
-    if found.scorer:
-        does = f"Turns replies from {found.scorer.negative_pole} to {found.scorer.positive_pole}"
+    if scorer:
+        does = f"Turns replies from {scorer.negative_pole} to {scorer.positive_pole}"
     else:
         does = "Makes replies like the positive texts more likely"
-    works = (
-        f"works from {found.window[0]:g} to {found.window[1]:g}" if found.window else "no window was found"
-    )
-    named = [by_id[i] for i in by_id if by_id[i].verdict == verdict]
+    window = vector.window
+    works = f"works from {window[0]:g} to {window[1]:g}" if window else "no window was found"
+    verdict = evaluation.verdict
+    named = [gate for gate in evaluation.gates if gate.verdict == verdict]
     if verdict == "pass":
         return f"{does}; {works}."
     if verdict == "insufficient":
-        return f"Too little data for a verdict: {named[0].reason}"
-    concern = ", ".join(metric.id.replace("_", "-") for metric in named)
-    return f"{does}; {works}, but {'fails' if verdict == 'fail' else 'is weak'} on {concern}."
+        return f"Too little evidence for a verdict on {_listed(named)}. {named[0].reason}"
+    return f"{does}; {works}, but {'fails' if verdict == 'fail' else 'is weak'} on {_listed(named)}."
 
 
-def seeds(spec: ExtractionSpec) -> dict[str, str]:
+def headlines(metrics: Sequence[Metric], gates: Sequence[GateVerdict]) -> list[str]:
+    """What a reader must know first: what prompting does, then each gate that fails or lacks evidence."""
+    first = [m.reason for m in metrics if m.definition.id == "prompting"]
+    return first + [gate.reason for gate in gates if gate.verdict in ("fail", "insufficient")]
+
+
+def seeds(spec_digest: str) -> dict[str, str]:
     """Every seed, as text: JSON numbers lose the last digits in browsers."""
-    return {"spec": spec.digest} | {
-        name: str(seed_from(spec.digest, name)) for name in ("bootstrap", "sampling", "controls")
-    }
+    return {"spec": spec_digest} | {name: str(seed_from(spec_digest, name)) for name in _SEEDS}
 
 
 def software(lm: LanguageModel) -> dict[str, str]:
@@ -127,108 +153,89 @@ def software(lm: LanguageModel) -> dict[str, str]:
     }
 
 
-def _trait(found: Measured) -> dict[str, str | None]:
-    if found.scorer:
+def _listed(gates: Sequence[GateVerdict]) -> str:
+    return ", ".join(gate.name.replace("_", " ") for gate in gates)
+
+
+def _trait(scorer: TraitScorer | None, was_tried: bool) -> dict[str, str | None]:
+    if scorer:
         return {
-            "scorer": found.scorer.name,
-            "label": found.scorer.label,
-            "negative_pole": found.scorer.negative_pole,
-            "positive_pole": found.scorer.positive_pole,
+            "scorer": scorer.name,
+            "label": scorer.label,
+            "negative_pole": scorer.negative_pole,
+            "positive_pole": scorer.positive_pole,
         }
     return {
-        "scorer": "log_prob" if found.response else None,
+        "scorer": "log_prob" if was_tried else None,
         "label": "preference for the positive text",
         "negative_pole": "negative texts",
         "positive_pole": "positive texts",
     }
 
 
-def _selection(found: Measured) -> dict[str, Any]:
-    site, block = parse_site_key(found.key)
-    provenance = found.vector.provenance
+def _counts(subject: Subject, extracted: Extracted | None) -> dict[str, int | None]:
+    data = subject.data
+    counts: dict[str, int | None] = {
+        "train": len(data.train),
+        "select": len(data.select),
+        "test": len(data.test),
+        "test_groups": len({subject.cluster(i) for i in data.test}),
+        "left_out": data.left_out,
+        "boundary_checked": data.boundary.checked,
+        "boundary_moved": data.boundary.moved,
+    }
+    if extracted:
+        counts["train_needed"] = extracted.train_needed
+    return counts
+
+
+def _selection(subject: Subject, extracted: Extracted | None) -> dict[str, Any]:
+    site, block = subject.place
+    provenance = subject.vector.provenance
     return {
         "site": site,
         "block": block,
         "pooling": provenance.pooling,
         "method": provenance.method,
-        "operation": found.vector.operation,
-        "strength": rounded(found.strength),
+        "operation": subject.vector.operation,
+        "strength": rounded(subject.strength),
         "blocks": [
             {name: value if isinstance(value, str | int) else rounded(value) for name, value in row.items()}
-            for row in (asdict(place.score) for place in found.places)
+            for row in (asdict(place.score) for place in (extracted.places if extracted else ()))
         ],
     }
 
 
-def _stability(found: Measured) -> dict[str, Any]:
+def _stability(extracted: Extracted) -> dict[str, Any]:
     """How far the direction can be trusted, from the train pairs alone."""
-    score = found.place.score
+    score, audit = extracted.place.score, extracted.audit
     return {
         "reliability": rounded(score.reliability),
         "consistency": rounded(score.consistency),
         "sign_flip_p": rounded(score.p),
-        "robust_cosine": rounded(found.audit.cosine),
+        "robust_cosine": rounded(audit.cosine),
         "influential": [
-            {"row": found.train_rows[pair], "degrees": rounded(np.degrees(angle))}
-            for pair, angle in found.audit.influential
+            {"row": extracted.train_rows[pair], "degrees": rounded(np.degrees(angle))}
+            for pair, angle in audit.influential
         ],
     }
 
 
-def _dose_response(found: Measured, resampling: Resampling) -> dict[str, Any]:
-    response = found.response
-    if response is None:
-        return {}
-    effect = next(metric for metric in found.metrics if metric.id == "effect")
+def _dose_response(
+    sections: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]
+) -> dict[str, Any] | None:
+    """The curve with its control, in the form that version 1 had."""
+    curve = {key: value for key, value in sections.get("response", {}).items() if key != "samples"}
+    if not curve:
+        return None
+    effect = next(metric for metric in metrics if metric.definition.id == "effect")
     low, high = effect.interval or (None, None)
     return {
-        "score": found.scorer.label if found.scorer else response.score,
-        "n_prompts": len(response.scores),
-        "points": _points(found, response, resampling),
-        "control": _control(response),
+        **curve,
+        "control": sections.get("controls"),
         "effect": {"value": rounded(effect.value), "low": rounded(low), "high": rounded(high)},
-        "window": list(found.window) if found.window else None,
     }
 
 
-def _points(found: Measured, response: Response, resampling: Resampling) -> list[dict[str, float | None]]:
-    bootstrap = resampling.over(response.clusters)
-    points = []
-    for column, strength in enumerate(response.strengths):
-        scores = response.scores[:, column]
-        low, high = bootstrap.mean(scores)
-        points.append(
-            {
-                "strength": strength,
-                "multiplier": rounded(found.vector.multiplier(strength, found.key)),
-                "mean": rounded(float(scores.mean())),
-                "low": rounded(low),
-                "high": rounded(high),
-                "coherence": rounded(float(response.coherence[:, column].mean())),
-            }
-        )
-    return points
-
-
-def _control(response: Response) -> dict[str, Any]:
-    return {
-        "n_vectors": response.control_low.shape[1],
-        "strength": CONTROL_STRENGTH,
-        "effects": [rounded(e) for e in control_effects(response).tolist()],
-        "points": [
-            _spread(-CONTROL_STRENGTH, response.control_low),
-            _spread(CONTROL_STRENGTH, response.control_high),
-        ],
-        "kind": "isotropic, equal norm",
-    }
-
-
-def _spread(strength: float, scores: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | None]:
-    """Median, lowest and highest of the random vectors' mean scores."""
-    means = scores.mean(0)
-    return {
-        "strength": strength,
-        "median": rounded(float(np.median(means))),
-        "low": rounded(float(means.min())),
-        "high": rounded(float(means.max())),
-    }
+def _set_point(vector: SteeringVector, key: str, pole: int) -> float | None:
+    return vector.set_points[key][pole] if key in vector.set_points else None

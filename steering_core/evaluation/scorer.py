@@ -20,6 +20,8 @@ class TraitScorer:
         positive_pole: what a score of +1 means.
         score: (prompt, reply) -> [-1, 1].
         coherence: (prompt, reply) -> [0, 1]; 1 is a reply without a fault.
+        instructions: (negative, positive) system texts that ask for the poles, the best of them is the
+            prompting baseline.
     """
 
     name: str
@@ -28,3 +30,4 @@ class TraitScorer:
     positive_pole: str
     score: Score
     coherence: Score
+    instructions: tuple[tuple[str, str], ...] = ()

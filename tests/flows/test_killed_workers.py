@@ -35,7 +35,7 @@ def start_doomed(owner: User, processes: Processes, dataset: str, model: str, po
         dataset=dataset,
         base_model=model,
         vector=name,
-        effort="quick",
+        tier="smoke",
         publish_version="1.0.0",
         license="MIT",
         visibility="public",

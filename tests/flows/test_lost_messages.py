@@ -27,10 +27,10 @@ def start(demo_model: BaseModelRevision) -> Callable[[], Run]:
     owner: User = make_user()
     dataset = make_demo_dataset(owner=owner)
 
-    def begin(effort: str = "quick") -> Run:
+    def begin(tier: str = "smoke") -> Run:
         name = f"vector-{Run.objects.count()}"
         request = ExtractionRequest(
-            dataset=str(dataset), base_model=demo_model.model_hash, vector=name, effort=effort
+            dataset=str(dataset), base_model=demo_model.model_hash, vector=name, tier=tier
         )
         return extraction_start(owner=owner, request=request)[0]
 

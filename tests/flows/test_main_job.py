@@ -155,7 +155,7 @@ def test_a_private_dataset_and_draft_are_not_there_for_anybody_else(
     publisher.bearing("dataset", "push", str(pairs), "--name", "secret-pairs")
     dataset = f"{publisher.name}/secret-pairs@1"
     run = publisher.bearing(
-        "extract", dataset, "--model", "bearing/demo", "--vector", "secret", "--effort", "quick"
+        "extract", dataset, "--model", "bearing/demo", "--vector", "secret", "--tier", "smoke"
     )
     stranger = sign_up()
 
@@ -181,7 +181,7 @@ def test_pairs_in_a_foreign_language_are_taken_and_extracted_and_judged(
     pushed = publisher.bearing("dataset", "push", *files, "--name", name)
     publisher.bearing(
         *("extract", f"{publisher.name}/{name}@1", "--model", "bearing/demo", "--vector", name),
-        *("--effort", "quick", "--publish", "0.1.0", "--license", "CC0-1.0"),
+        *("--tier", "smoke", "--publish", "0.1.0", "--license", "CC0-1.0"),
     )
     shown = publisher.bearing("show", f"{publisher.name}/{name}@0.1.0")
 

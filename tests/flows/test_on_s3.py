@@ -42,7 +42,7 @@ def test_the_main_job_on_s3_keeps_every_byte_in_the_bucket(s3_server: str, tmp_p
         pushed = user.bearing("dataset", "push", str(pairs), "--name", "pairs")
         user.bearing(
             *("extract", f"{user.name}/pairs@1", "--model", "bearing/demo", "--vector", "formality"),
-            *("--effort", "quick", "--publish", "1.0.0", "--license", "MIT"),
+            *("--tier", "smoke", "--publish", "1.0.0", "--license", "MIT"),
         )
         pulled = user.bearing("pull", f"{user.name}/formality@1.0.0")
         with Hub(user.url, user.token, user.home) as hub:

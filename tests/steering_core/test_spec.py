@@ -177,14 +177,14 @@ def test_extraction_spec_digest_depends_on_every_field_and_survives_json() -> No
     others = [
         ExtractionSpec(HASH, HASH, site="mlp_out"),
         ExtractionSpec(HASH, HASH, pooling="prompt_last"),
-        ExtractionSpec(HASH, HASH, effort="quick"),
+        ExtractionSpec(HASH, HASH, tier="smoke"),
     ]
 
     assert len({spec.digest, *(other.digest for other in others)}) == 4
     assert ExtractionSpec(**json.loads(json.dumps(spec.to_json()))) == spec
 
 
-@pytest.mark.parametrize("field", ["method", "site", "pooling", "effort"])
+@pytest.mark.parametrize("field", ["method", "site", "pooling", "tier"])
 def test_extraction_spec_unknown_choice_is_refused(field: str) -> None:
     with pytest.raises(ExtractionError, match="choose one of") as caught:
         ExtractionSpec(HASH, HASH, **{field: "magic"})

@@ -56,7 +56,7 @@ def test_extract_form_starts_one_run_however_often_it_is_sent(signed_in: Client,
     sent = {
         "base_model": make_base_model().model_hash,
         "vector": "tone",
-        "effort": "quick",
+        "tier": "smoke",
         "idempotency_key": "k1",
     }
     first, second = (signed_in.post(f"{PAGE}/versions/1/extract", sent)["Location"] for _ in range(2))
@@ -65,7 +65,7 @@ def test_extract_form_starts_one_run_however_often_it_is_sent(signed_in: Client,
 
 def test_extract_form_starts_with_the_defaults_folded_away(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
-    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "effort": "quick"}
+    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "tier": "smoke"}
     page = signed_in.get(PAGE).content.decode()
     assert '<details class="more"><summary>For experts' in page
     assert "it reads better than it writes" in words(page)
@@ -77,7 +77,7 @@ def test_extract_form_starts_with_the_defaults_folded_away(signed_in: Client, ac
 def test_extract_form_takes_every_expert_setting(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
     expert = {"method": "whitened", "site": "mlp_out", "pooling": "next_turn"}
-    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "effort": "quick", **expert}
+    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "tier": "smoke", **expert}
     signed_in.post(f"{PAGE}/versions/1/extract", {**sent, "idempotency_key": "k1"})
     spec = Run.objects.get().vector_version.spec
     assert {name: spec[name] for name in expert} == expert
@@ -85,14 +85,14 @@ def test_extract_form_takes_every_expert_setting(signed_in: Client, acme: User) 
 
 def test_extract_form_refused_with_an_expert_setting_shows_it(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
-    sent = {"base_model": make_base_model().model_hash, "vector": "No", "effort": "quick", "method": "pca"}
+    sent = {"base_model": make_base_model().model_hash, "vector": "No", "tier": "smoke", "method": "pca"}
     page = signed_in.post(f"{PAGE}/versions/1/extract", {**sent, "idempotency_key": "k1"}).content.decode()
     assert '<details class="more" open><summary>For experts' in page
 
 
 def test_extract_form_unknown_site_is_refused_on_the_page(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
-    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "effort": "quick", "site": "x"}
+    sent = {"base_model": make_base_model().model_hash, "vector": "tone", "tier": "smoke", "site": "x"}
     response = signed_in.post(f"{PAGE}/versions/1/extract", {**sent, "idempotency_key": "k1"})
     assert (response.status_code, Run.objects.count()) == (422, 0)
 
@@ -102,7 +102,7 @@ def test_extract_form_refusal_keeps_what_was_typed(signed_in: Client, acme: User
     sent = {
         "base_model": make_base_model().model_hash,
         "vector": "Not A Slug",
-        "effort": "quick",
+        "tier": "smoke",
         "idempotency_key": "k1",
     }
     response = signed_in.post(f"{PAGE}/versions/1/extract", sent)

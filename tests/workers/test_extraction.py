@@ -63,7 +63,7 @@ def run(transactional_db: None) -> Iterator[Run]:
         vector="formality",
         method="whitened",
         site="mlp_out",
-        effort="quick",
+        tier="smoke",
     )
     yield extraction_start(owner=owner, request=request)[0]
     extraction.load.cache_clear()

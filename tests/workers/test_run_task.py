@@ -16,7 +16,7 @@ from registry.runs.services import ExtractionRequest, extraction_start, run_canc
 from registry.runs.states import RunState
 from registry.storage.blobs import BlobStoreError
 from steering_core.errors import ExtractionError, ModelMismatchError
-from steering_core.evaluation.pipeline import Progress
+from steering_core.evaluation.evaluate import Progress
 from tests.factories import make_artifact, make_base_model, make_dataset_version, make_user
 from tests.reports import make_report
 from workers.run_task import Body, run_task

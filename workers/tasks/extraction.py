@@ -17,7 +17,8 @@ from registry.runs.task_names import EXTRACT
 from registry.storage.services import blob_read
 from steering_core.errors import EvaluationError, FormatError, InjectionError
 from steering_core.evaluation.conformance import certify
-from steering_core.evaluation.pipeline import Progress, extract_and_evaluate
+from steering_core.evaluation.evaluate import Progress
+from steering_core.evaluation.pipeline import extract_and_evaluate
 from steering_core.extraction.merging import copy_statistics
 from steering_core.extraction.statistics import POLES, Reading, Statistics
 from steering_core.formats.bearing import write_vector
@@ -26,7 +27,7 @@ from steering_core.models.load import LanguageModel
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
 from steering_core.vector import SteeringVector
-from workers.base_models import load, scorer_for
+from workers.base_models import load, scorer_for, suite_for
 from workers.run_task import run_task
 
 # Shares of the whole run at which the model is loaded and the measuring is done.
@@ -57,6 +58,7 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
             claim.spec,
             folder,
             scorer=scorer_for(claim.scorer, pairs),
+            suite=suite_for(claim.scorer),
             progress=within,
         )
         reading = tried(outcome.report["selection"])

@@ -35,7 +35,7 @@ ADVICE = {
     "user": "Mend the dataset or the request, then start again from the dataset’s page.",
     "platform": "This was our fault, and trying again did not help. Start once more; the data is safe.",
     "poison": "The run took its worker down every time. Try fewer or shorter pairs, or tell the operator.",
-    "timed_out": "Try the quick effort, or fewer pairs.",
+    "timed_out": "Try the smoke tier, or fewer pairs.",
     "cancelled": "Nothing was kept. Start again from the dataset’s page whenever you like.",
 }
 

@@ -68,7 +68,7 @@ def test_start_by_model_hash_and_newest_dataset_is_accepted(owner: Api, body: di
         ({"site": "mlp_out@1"}, 422, "request.invalid"),
         ({"site": None}, 422, "request.invalid"),
         ({"pooling": "first"}, 422, "request.invalid"),
-        ({"effort": None}, 422, "request.invalid"),
+        ({"tier": None}, 422, "request.invalid"),
         ({"vector": "a\0b"}, 422, "request.invalid"),
         ({"vector": "\ud800"}, 422, "request.invalid"),
         ({"vector": ["a"]}, 422, "request.invalid"),

@@ -86,7 +86,7 @@ def test_extraction_start_on_a_private_dataset_of_another_is_not_found(request_f
         ({"vector": "Not A Slug"}, "name.invalid"),
         ({"method": "magic"}, "extraction.unknown_method"),
         ({"pooling": "magic"}, "extraction.unknown_pooling"),
-        ({"effort": "magic"}, "extraction.unknown_effort"),
+        ({"tier": "magic"}, "extraction.unknown_tier"),
         ({"publish_version": "1.0"}, "version.invalid"),
         ({"publish_version": "1.0.0", "license": "WTFPL"}, "license.invalid"),
         ({"publish_version": "1.0.0", "license": "MIT", "visibility": "secret"}, "visibility.invalid"),

@@ -113,7 +113,7 @@ def test_exit_code_follows_the_refusal(bearing: Any, server: Any, status: int, e
         ["pull"],
         ["nonsense"],
         ["pull", "no-name"],
-        ["extract", "acme/pairs", "--model", "m", "--vector", "v", "--effort", "huge"],
+        ["extract", "acme/pairs", "--model", "m", "--vector", "v", "--tier", "huge"],
         ["extract", "acme/pairs", "--model", "m", "--vector", "v", "--publish", "1.0.0"],
         ["extract", "acme/pairs", "--model", "m", "--vector", "v", "--public"],
         ["yank", "acme/kind", "--reason", "x"],

@@ -195,7 +195,7 @@ def test_extract_local_few_pairs_hold_nothing_out_and_say_so(
 
 def test_extract_local_evaluate_is_the_whole_report(made: Any, tmp_path: Path) -> None:
     kept = tmp_path / "kept.st"
-    found, vector = made(write_pairs(tmp_path), "--evaluate", "--effort", "quick", "--statistics", kept)
+    found, vector = made(write_pairs(tmp_path), "--evaluate", "--tier", "smoke", "--statistics", kept)
     assert [metric["id"] for metric in found["report"]["metrics"]][:2] == ["auroc", "ratio"]
     assert found["report"]["selection"]["block"] == int(found["chosen"][0].rpartition(".")[2])
     assert vector.provenance.spec_digest

@@ -160,7 +160,7 @@ def test_extract_waits_and_shows_report_and_curve(bearing: Any, server: Any) -> 
     server.on(f"GET /runs/{RUN}", run("running", 0.5), run("succeeded", 1.0))
     server.on(f"GET /runs/{RUN}/events", {"items": events}, {"items": []})
     server.on(f"GET /versions/{VERSION}", EXTRACTED)
-    done = bearing(*EXTRACT, "--effort", "quick")
+    done = bearing(*EXTRACT, "--tier", "smoke")
     assert done.exit_code == 0, done.output
     assert "10%  extract: reading" in done.stderr
     for expected in (

@@ -91,7 +91,7 @@ def test_extraction_start_sends_what_is_given_with_a_key(server: Any, hub: Hub) 
         "method": "mean_difference",
         "site": "resid_post",
         "pooling": "auto",
-        "effort": "standard",
+        "tier": "standard",
     }
     assert server.seen[0].headers["Idempotency-Key"] == "once"
 

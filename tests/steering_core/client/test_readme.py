@@ -26,7 +26,7 @@ DIGEST = "sha256:" + "1" * 64
 def formality(tmp_path_factory: pytest.TempPathFactory) -> SteeringVector:
     lm = load_model(weights_path(), name="demo")
     pairs = demo_pairs("formality", 60, 7)
-    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, effort="quick")
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, tier="smoke")
     splits = split_pairs(pairs, DIGEST)
     folder = tmp_path_factory.mktemp("formality")
     return extract_and_evaluate(

@@ -2,8 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-from steering_core.evaluation.dose import Response
 from steering_core.evaluation.metrics import (
     Metric,
     Resampling,
@@ -15,6 +13,8 @@ from steering_core.evaluation.metrics import (
     shift,
     steerability,
 )
+
+from steering_core.evaluation.dose import Response
 from steering_core.evaluation.ranking import Projections
 
 STRENGTHS = (-0.6, -0.3, -0.1, 0.0, 0.1, 0.3, 0.6)

@@ -68,13 +68,13 @@ def test_pipeline_each_architecture_gives_a_whole_report_and_a_usable_vector(tin
 
 
 def test_pipeline_vector_survives_its_file(tiny_lm):
-    vector = run(tiny_lm("llama"), make_pairs(20), KIND, effort="quick").vector
+    vector = run(tiny_lm("llama"), make_pairs(20), KIND, tier="smoke").vector
 
     assert read_vector(write_vector(vector)).tensor_digest == vector.tensor_digest
 
 
 def test_pipeline_vector_says_its_sign_set_points_doses_and_dtype(tiny_lm):
-    outcome = run(tiny_lm("llama"), make_pairs(20), KIND, effort="quick")
+    outcome = run(tiny_lm("llama"), make_pairs(20), KIND, tier="smoke")
     vector, report = outcome.vector, outcome.report
     (key,) = vector.directions
     negative, positive = vector.set_points[key]
@@ -87,7 +87,7 @@ def test_pipeline_vector_says_its_sign_set_points_doses_and_dtype(tiny_lm):
 
 def test_pipeline_set_points_are_the_mean_projections_of_the_train_texts(tiny_lm, tmp_path):
     lm, pairs = tiny_lm("llama"), make_pairs(20)
-    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, effort="quick")
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, tier="smoke")
     splits = split_pairs(pairs, DIGEST)
     found = extract_and_evaluate(lm, pairs, splits, spec, tmp_path, scorer=None, progress=lambda *told: None)
     (key,) = found.vector.directions
@@ -102,7 +102,7 @@ def test_pipeline_set_points_are_the_mean_projections_of_the_train_texts(tiny_lm
 
 def test_pipeline_doses_are_measured_where_nothing_is_held_out(tiny_lm):
     lm, pairs = tiny_lm("llama"), make_pairs(10, prompts=False)
-    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, effort="quick")
+    spec = ExtractionSpec(DIGEST, lm.identity.model_hash, tier="smoke")
     splits = Splits(tuple(range(10)), (), ())
     with tempfile.TemporaryDirectory() as folder:
         found = extract_and_evaluate(
@@ -138,9 +138,9 @@ def test_pipeline_pairs_without_prompts_are_insufficient_where_replies_matter(ti
 
 @pytest.mark.parametrize("scorer", [KIND, None])
 @pytest.mark.parametrize("prompts", [True, False])
-@pytest.mark.parametrize("effort", ["quick", "standard"])
-def test_pipeline_ten_pairs_is_insufficient_and_never_a_crash(tiny_lm, scorer, prompts, effort):
-    report = run(tiny_lm("llama"), make_pairs(10, prompts), scorer, effort=effort).report
+@pytest.mark.parametrize("tier", ["smoke", "standard"])
+def test_pipeline_ten_pairs_is_insufficient_and_never_a_crash(tiny_lm, scorer, prompts, tier):
+    report = run(tiny_lm("llama"), make_pairs(10, prompts), scorer, tier=tier).report
 
     assert report["verdict"] == "insufficient"
     assert report["summary"].startswith("Too little data")
@@ -154,7 +154,7 @@ def test_pipeline_choices_are_read_at_the_letter(tiny_lm):
 
 def test_pipeline_progress_rises_from_start_to_end(tiny_lm):
     told = []
-    run(tiny_lm("llama"), make_pairs(20), KIND, lambda *step: told.append(step), effort="quick")
+    run(tiny_lm("llama"), make_pairs(20), KIND, lambda *step: told.append(step), tier="smoke")
 
     assert [fraction for _, fraction, _ in told] == sorted(fraction for _, fraction, _ in told)
     assert told[-1][1] == 1.0
@@ -178,7 +178,7 @@ def test_pipeline_progress_that_raises_cancels_and_leaves_no_hook(tiny_lm, stage
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        run(lm, make_pairs(20), KIND, cancel, effort="quick")
+        run(lm, make_pairs(20), KIND, cancel, tier="smoke")
     assert sum(len(m._forward_hooks) for m in lm.model.modules()) == before
 
 
@@ -196,7 +196,7 @@ def test_pipeline_rows_beyond_the_context_are_counted(tiny_lm):
     pairs = make_pairs(30)
     pairs[3] = replace(pairs[3], positive="cat " * 90)
 
-    assert run(tiny_lm("llama"), pairs, effort="quick").report["counts"]["left_out"] == 1
+    assert run(tiny_lm("llama"), pairs, tier="smoke").report["counts"]["left_out"] == 1
 
 
 def test_pipeline_pairs_that_look_the_same_end_with_a_plain_error(tiny_lm):

@@ -11,7 +11,7 @@ from registry.catalog.states import License
 from registry.runs.models import Run
 from registry.runs.states import RunState
 from steering_core.errors import FormatError
-from steering_core.spec import EFFORTS, METHODS, POOLINGS, SITES, parse_site
+from steering_core.spec import METHODS, POOLINGS, SITES, TIERS, parse_site
 
 
 @extend_schema_field({"anyOf": [{"enum": list(SITES)}, {"type": "string", "pattern": "^resid_post@[0-9]+$"}]})
@@ -40,7 +40,7 @@ class RunBody(Body):
     method = serializers.ChoiceField(choices=METHODS, required=False)
     site = SiteField(required=False, max_length=20)
     pooling = serializers.ChoiceField(choices=POOLINGS, required=False)
-    effort = serializers.ChoiceField(choices=EFFORTS, required=False)
+    tier = serializers.ChoiceField(choices=TIERS, required=False)
     publish_version = serializers.CharField(max_length=40, required=False, allow_blank=True)
     license = serializers.ChoiceField(choices=License.choices, required=False, allow_blank=True)
     visibility = VisibilityField(required=False, allow_blank=True)

@@ -1,0 +1,75 @@
+"""Measures one vector: goes through the families of its tier, counts what each costs, sums up.
+
+`pipeline` calls it for a vector that was just extracted; call it for any other with a `Subject` of your own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from steering_core.evaluation.cost import Cost, counted
+from steering_core.evaluation.evidence import Metric, Verdict
+from steering_core.evaluation.families import families_of
+from steering_core.evaluation.gates import GateVerdict, gate_verdicts, grade, worst
+from steering_core.evaluation.subject import Findings, Subject
+
+# Told (stage, fraction of the whole, message).
+Progress = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that was found of one subject.
+
+    Attributes:
+        costs: by family.
+    """
+
+    subject: Subject
+    findings: Findings
+    costs: dict[str, Cost]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """Of all families, in order."""
+        return [metric for section in self.findings.sections.values() for metric in section.metrics]
+
+    @property
+    def gates(self) -> list[GateVerdict]:
+        """A verdict for each gate."""
+        return gate_verdicts(self.metrics)
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the worst gate."""
+        return worst([gate.verdict for gate in self.gates])
+
+    @property
+    def grade(self) -> str:
+        """A, B, C or F, see `gates.grade`."""
+        return grade(self.gates, self.subject.tier)
+
+
+def evaluate(subject: Subject, progress: Progress) -> Evaluation:
+    """Measure everything that the tier includes.
+
+    Args:
+        progress: what it raises passes through and ends the run.
+    """
+    families = families_of(subject.tier)
+    total, done = sum(family.weight for family in families), 0.0
+    findings, costs = Findings(), dict[str, Cost]()
+    for family in families:
+        start, share = done / total, family.weight / total
+
+        def tell(
+            fraction: float, name: str = family.name, said: str = family.message,
+            start: float = start, share: float = share,
+        ) -> None:  # fmt: skip
+            progress(name, start + share * fraction, said)
+
+        tell(0.0)
+        with counted(subject.lm) as cost:
+            findings.sections[family.name] = family.measure(subject, findings, tell)
+        costs[family.name] = cost
+        done += family.weight
+    return Evaluation(subject, findings, costs)

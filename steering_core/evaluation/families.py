@@ -1,0 +1,39 @@
+"""The families of metrics, in the order in which they are measured; each may read what earlier ones
+found.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from steering_core.evaluation import controls, geometry, response, steerability
+from steering_core.evaluation.evidence import Section
+from steering_core.evaluation.subject import Findings, Subject, Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One file of metrics.
+
+    Attributes:
+        weight: about how much of the time it takes, for the progress of a run.
+        tiers: those that include it.
+    """
+
+    name: str
+    measure: Callable[[Subject, Findings, Tell], Section]
+    message: str
+    weight: float
+    tiers: tuple[str, ...] = ("smoke", "standard", "gold")
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("geometry", geometry.measure, "Reading the direction off the activations", 0.05),
+    Family("steerability", steerability.measure, "Measuring log-probabilities on the test split", 0.15),
+    Family("response", response.measure, "Measuring the response to each strength", 0.3),
+    Family("controls", controls.measure, "Trying vectors that have no right to an effect", 0.5),
+)
+
+
+def families_of(tier: str) -> list[Family]:
+    """Those that a tier includes, in order."""
+    return [family for family in FAMILIES if tier in family.tiers]
