@@ -96,6 +96,10 @@ demo-model: $(RUNTIME)  ## train the demo language model again from its seed; pr
 bench-extraction: $(RUNTIME)  ## extraction beside its peers, about 15 minutes; ARGS="--model tiny --pairs 8" or ARGS=--help
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
 
+.PHONY: bench-verdict
+bench-verdict: $(RUNTIME)  ## whether the verdict tells good vectors from bad ones, about an hour; ARGS="--family random" or ARGS=--help
+	@$(BIN)/python -m benchmarks.verdict $(ARGS)
+
 .PHONY: bench-injection
 bench-injection: $(RUNTIME)  ## steering beside its peers, about 15 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
 	@$(BIN)/python -m benchmarks.injection $(ARGS)
