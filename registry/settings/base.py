@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "registry.datasets",
     "registry.catalog",
     "registry.runs",
+    "registry.trust",
     "registry.api",
     "registry.web",
 ]

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from registry.web import converters
-from registry.web.views import catalog, datasets, docs, runs, tokens, uploads, vectors, versions
+from registry.web.views import blind, catalog, datasets, docs, runs, tokens, uploads, vectors, versions
 
 register_converter(converters.SlugConverter, "name")
 register_converter(converters.ReferenceConverter, "reference")
@@ -48,7 +48,13 @@ urlpatterns = [
         vectors.vector_download,
         name="vector_download",
     ),
+    path(
+        "<name:owner>/<name:name>/versions/<reference:reference>/blind",
+        blind.version_blind,
+        name="version_blind",
+    ),
     path("<name:owner>/<name:name>/drafts/<uuid:draft_id>", vectors.draft_page, name="draft"),
+    path("<name:owner>/<name:name>/drafts/<uuid:draft_id>/blind", blind.draft_blind, name="draft_blind"),
     path(
         "<name:owner>/<name:name>/drafts/<uuid:draft_id>/download",
         vectors.draft_download,
