@@ -1,10 +1,10 @@
-"""Intervals and separation: cluster bootstrap, Clopper-Pearson, AUROC. Numpy only, no model.
+"""Intervals and separation: cluster bootstrap, jackknife, Clopper-Pearson, AUROC. Numpy only, no model.
 
 All intervals are two-sided 95 % and count whole clusters: pairs about one topic are not independent.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -19,12 +19,15 @@ _UPPER = 0.975
 
 
 class ClusterBootstrap:
-    """Resamples whole clusters, with percentiles widened for the number of clusters.
+    """Resamples whole clusters; each end of an interval is the farther one of two constructions.
 
-    Plain percentiles are too narrow for few clusters: they lack the factor sqrt(n / (n - 1)) and take normal
-    quantiles for Student's. The widened ones match a t interval where the estimate is symmetric.
+    Percentiles follow the skew of the estimate, but for few clusters they are too narrow: they are widened by
+    sqrt(n / (n - 1)) and by Student's quantiles in place of normal ones, and still cover a mean of five
+    clusters 91 % of the time. A t interval with the jackknife's standard error does not follow the skew, and
+    is right where there is none. In simulations their hull covers 92 to 98 % from five clusters on.
 
-    Source: the expanded percentile interval of Hesterberg, arXiv 1411.5279.
+    Source: the expanded percentile interval of Hesterberg, arXiv 1411.5279; the jackknife of Efron, The
+    Jackknife, the Bootstrap and Other Resampling Plans (1982), chapter 3.
 
     Args:
         clusters: a label per item; items with equal labels are drawn together.
@@ -40,9 +43,20 @@ class ClusterBootstrap:
 
     def mean(self, values: Floats) -> Interval:
         """Interval of the mean of one value per item."""
-        sums = np.bincount(self._of, weights=values, minlength=self.n_clusters)
-        counts = np.bincount(self._of, minlength=self.n_clusters)
-        return self._percentiles((self._weights @ sums) / (self._weights @ counts))
+        return self.ratio(values, np.ones(len(values)))
+
+    def ratio(self, numerators: Floats, denominators: Floats) -> Interval:
+        """Interval of the mean of the one over the mean of the other, both of the same items.
+
+        Means something only where the mean of the denominators is clearly not 0.
+        """
+        above = np.bincount(self._of, weights=numerators, minlength=self.n_clusters)
+        below = np.bincount(self._of, weights=denominators, minlength=self.n_clusters)
+
+        def ratios(weights: Floats) -> Floats:
+            return _divided(weights @ above, weights @ below)
+
+        return self._interval(ratios)
 
     def auroc(self, positive: Floats, negative: Floats) -> Interval:
         """Interval of `auroc_between` clusters; item i has a positive and a negative score.
@@ -50,18 +64,49 @@ class ClusterBootstrap:
         Samples that drew one cluster only hold no couple and are left out.
         """
         wins, couples = _between(positive, negative, self._of, self.n_clusters)
-        won = np.einsum("bi,bi->b", self._weights @ wins, self._weights)
-        of = np.einsum("bi,bi->b", self._weights @ couples, self._weights)
-        return self._percentiles(won[of > 0] / of[of > 0])
 
-    def _percentiles(self, values: Floats) -> Interval:
-        """NaN for one cluster: it says nothing about how clusters differ."""
+        def shares(weights: Floats) -> Floats:
+            won = np.einsum("bi,bi->b", weights @ wins, weights)
+            return _divided(won, np.einsum("bi,bi->b", weights @ couples, weights))
+
+        low, high = self._interval(shares)
+        return max(low, 0.0), min(high, 1.0)
+
+    def _interval(self, estimate: Callable[[Floats], Floats]) -> Interval:
+        """Of what `estimate` makes of weights per cluster, (n_samples, n_clusters) -> (n_samples,).
+
+        NaN for one cluster: it says nothing about how clusters differ.
+        """
         n = self.n_clusters
-        if n < 2 or not len(values):
+        resampled = estimate(self._weights)
+        resampled = resampled[np.isfinite(resampled)]
+        if n < 2 or not len(resampled):
             return math.nan, math.nan
-        tail = 100 * NormalDist().cdf(-math.sqrt(n / (n - 1)) * t_quantile(_UPPER, n - 1))
-        low, high = np.percentile(values, (tail, 100 - tail))
-        return float(low), float(high)
+        t = t_quantile(_UPPER, n - 1)
+        tail = 100 * NormalDist().cdf(-math.sqrt(n / (n - 1)) * t)
+        low, high = map(float, np.percentile(resampled, (tail, 100 - tail)))
+        value = float(estimate(np.ones((1, n)))[0])
+        reach = t * _jackknife_error(estimate(1 - np.eye(n)))
+        return (min(low, value - reach), max(high, value + reach)) if math.isfinite(reach) else (low, high)
+
+
+def cluster_jackknife(
+    clusters: Sequence[str], estimate: Callable[[npt.NDArray[np.bool_]], float]
+) -> Interval:
+    """A t interval with the jackknife's standard error, for an estimate that no bootstrap can weigh.
+
+    Args:
+        clusters: a label per item.
+        estimate: of the items that a mask of (n_items,) keeps; called once for all and once without each
+            cluster.
+    """
+    of, n = _numbered(clusters)
+    if n < 2:
+        return math.nan, math.nan
+    value = estimate(np.ones(len(of), bool))
+    left_out = np.array([estimate(of != cluster) for cluster in range(n)])
+    reach = t_quantile(_UPPER, n - 1) * _jackknife_error(left_out)
+    return value - reach, value + reach
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
@@ -115,6 +160,17 @@ def slopes(strengths: Floats, values: Floats) -> Floats:
 def _numbered(clusters: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
     names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
     return np.array([names[c] for c in clusters], dtype=np.int64), len(names)
+
+
+def _divided(above: Floats, below: Floats) -> Floats:
+    """NaN where there is nothing to divide by."""
+    return np.divide(above, below, out=np.full(len(above), math.nan), where=below != 0)
+
+
+def _jackknife_error(left_out: Floats) -> float:
+    """Standard error of an estimate from its values without each cluster."""
+    n = len(left_out)
+    return float(np.sqrt((n - 1) / n * np.sum((left_out - left_out.mean()) ** 2)))
 
 
 def _between(
