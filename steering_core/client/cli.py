@@ -8,6 +8,7 @@ import typer
 
 from steering_core.client import (
     cli_account,
+    cli_compose,
     cli_convert,
     cli_datasets,
     cli_local,
@@ -61,7 +62,10 @@ def options(
     context.obj = Globals(endpoint=endpoint, offline=True if offline else None)
 
 
-for module in (cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify, cli_convert, cli_local, cli_try):
+for module in (
+    *(cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify),
+    *(cli_convert, cli_local, cli_compose, cli_try),
+):
     module.add_to(app)
 
 
