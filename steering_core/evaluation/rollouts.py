@@ -8,17 +8,12 @@ of another language model with the trait's `eval_prompt`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerBase
-
-from steering_core.errors import EvaluationError, ModelError, PairsError
+from steering_core.errors import EvaluationError, PairsError
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.injection.generate import generate
 from steering_core.models.load import LanguageModel
-from steering_core.models.tokens import encode_prompt, special_ids
+from steering_core.models.turns import encode_prompt_under, takes_system
 from steering_core.pairs.limits import DEFAULT_LIMITS
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.persona import Instruction, PersonaTrait
@@ -26,8 +21,6 @@ from steering_core.pairs.text import checked_text
 
 # The paper's 50 of 100.
 LEAST_COHERENCE = 0.5
-# Private-use characters, which no template contains.
-_MARK = "\ue000\ue001\ue000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,51 +92,6 @@ def roll_out(
             code="evaluation.no_answers",
         )
     return Rollouts(tuple(pairs), total - len(pairs), tuple(_notes(lm, scorer)))
-
-
-def encode_prompt_under(lm: LanguageModel, system: str, prompt: str) -> list[int]:
-    """Token ids of a system turn and a user turn, up to the place where the model's reply starts.
-
-    Where the chat template has no system role, or there is no template, the system text goes in front of the
-    prompt.
-
-    Raises:
-        ModelError: one of the texts spells a special token, which would end its turn.
-    """
-    if not takes_system(lm.tokenizer):
-        return encode_prompt(lm, f"{system}\n\n{prompt}")
-    special = special_ids(lm.tokenizer)
-    ids, frame = (_ids(lm.tokenizer, *texts) for texts in ((system, prompt), ("a", "a")))
-    if sum(i in special for i in ids) != sum(i in special for i in frame):
-        raise ModelError(
-            f"the instruction {system[:40]!r} or the question {prompt[:40]!r} spells a special token of this "
-            "model; take it out",
-            code="model.special_token",
-        )
-    return ids
-
-
-@lru_cache(maxsize=8)
-def takes_system(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the chat template has a system role: shows such a turn, and not as one of the assistant's."""
-    if not tokenizer.chat_template:
-        return False
-    shown = _rendered(tokenizer, ("system", _MARK), ("user", "a"))
-    return _MARK in shown and shown != _rendered(tokenizer, ("assistant", _MARK), ("user", "a"))
-
-
-def _rendered(tokenizer: PreTrainedTokenizerBase, *turns: tuple[str, str]) -> str:
-    """The turns as text; empty where the template refuses them."""
-    messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in turns]
-    try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except TemplateError:
-        return ""
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, system: str, prompt: str) -> list[int]:
-    text = _rendered(tokenizer, ("system", system), ("user", prompt))
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _asked(lm: LanguageModel, trait: PersonaTrait) -> Iterator[_Asked]:

@@ -95,8 +95,18 @@ def encode_pair(lm: LanguageModel, pair: ContrastivePair) -> EncodedPair:
         tuple(prompt + encode_reply(lm, pair.prompt, pair.positive, raw=raw)),
         tuple(prompt + encode_reply(lm, pair.prompt, pair.negative, raw=raw)),
         len(prompt),
-        () if raw else tuple(_next_turn(lm.tokenizer, pair.prompt)),
+        () if raw else tuple(next_turn(lm.tokenizer, pair.prompt)),
     )
+
+
+def next_turn(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    """Token ids of what follows a reply when the user speaks again, up to the place where the next reply
+    starts; empty where the chat template takes one turn only, or there is none.
+    """
+    frame = _turn_frame(tokenizer)
+    if frame is None:
+        return []
+    return [*frame[0], *_plain(tokenizer, prompt), *frame[1]]
 
 
 def check_boundary(
@@ -128,13 +138,6 @@ def _together(tokenizer: PreTrainedTokenizerBase, pair: ContrastivePair, reply: 
 def _spaced(prompt: str, reply: str) -> str:
     joined = not prompt or prompt[-1].isspace() or reply[:1].isspace()
     return reply if joined else " " + reply
-
-
-def _next_turn(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    frame = _turn_frame(tokenizer)
-    if frame is None:
-        return []
-    return [*frame[0], *_plain(tokenizer, prompt), *frame[1]]
 
 
 @lru_cache(maxsize=8)

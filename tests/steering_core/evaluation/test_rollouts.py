@@ -1,11 +1,9 @@
 import pytest
-from tokenizers import AddedToken
 
-from steering_core.errors import EvaluationError, ModelError
-from steering_core.evaluation.rollouts import encode_prompt_under, roll_out, takes_system
+from steering_core.errors import EvaluationError
+from steering_core.evaluation.rollouts import roll_out
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.models.load import load_model
-from steering_core.models.tokens import encode_prompt
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.persona import Instruction, PersonaTrait
 from steering_core.pairs.readers import read_pairs
@@ -24,10 +22,6 @@ SYSTEM_TEMPLATE = (
     "{% else %} {{ '<usr>' if m['role'] == 'user' else '<ast>' }} {{ m['content'] }} <end>{% endif %}"
     "{% endfor %}{% if add_generation_prompt %} <ast>{% endif %}"
 )
-REFUSING = (
-    "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
-    "<usr> {{ m['content'] }}{% endfor %}"
-)
 
 
 def scorer(score, coherence=lambda question, answer: 1.0):
@@ -44,36 +38,6 @@ def with_template(model_folder):
         return lm
 
     return load
-
-
-def words(lm, ids):
-    return lm.tokenizer.convert_ids_to_tokens(ids)
-
-
-def test_encode_prompt_under_system_turn_stands_before_the_question(with_template):
-    lm = with_template(SYSTEM_TEMPLATE)
-    ids = encode_prompt_under(lm, "please sat", "the cat")
-
-    assert takes_system(lm.tokenizer)
-    assert words(lm, ids) == ["<bos>", "please", "sat", "<pad>", "<usr>", "the", "cat", "<end>", "<ast>"]
-
-
-@pytest.mark.parametrize("template", [None, REFUSING, "own"])
-def test_encode_prompt_under_without_system_role_puts_the_instruction_first(tiny_lm, with_template, template):
-    lm = tiny_lm("llama") if template == "own" else with_template(template)
-    ids = encode_prompt_under(lm, "please sat", "the cat")
-
-    assert not takes_system(lm.tokenizer)
-    assert ids == encode_prompt(lm, "please sat\n\nthe cat")
-    assert words(lm, ids).count("sat") == 1
-
-
-def test_encode_prompt_under_text_that_spells_a_token_is_refused(with_template):
-    lm = with_template(SYSTEM_TEMPLATE)
-    lm.tokenizer.add_tokens([AddedToken("<|stop|>", special=True)], special_tokens=True)
-
-    with pytest.raises(ModelError, match="spells a special token"):
-        encode_prompt_under(lm, "please <|stop|>", "the cat")
 
 
 def test_roll_out_asks_every_question_under_every_instruction(tiny_lm):
