@@ -42,6 +42,7 @@ class Subject:
         scorer: how to score replies; None measures log-probabilities of the pairs' own answers.
         digest: seeds are drawn from it.
         shared: what depends on the model and the suite alone, kept for the next subject.
+        others: vectors of other traits; those with a direction at the same place are tried as controls.
     """
 
     lm: LanguageModel
@@ -57,6 +58,7 @@ class Subject:
     advertised: Interval | None = None
     scorer: TraitScorer | None = None
     shared: dict[str, Any] = field(default_factory=dict)
+    others: Sequence[SteeringVector] = ()
 
     @property
     def key(self) -> str:
