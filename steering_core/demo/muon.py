@@ -49,6 +49,6 @@ class Muon(torch.optim.Optimizer):
                     by_shape.setdefault(parameter.shape, []).append((parameter, update))
             for shape, entries in by_shape.items():
                 updates = orthogonalise(torch.stack([update for _, update in entries]))
-                scale = -0.2 * group["lr"] * max(shape) ** 0.5
+                scale = -0.2 * group["lr"] * max(shape[-2:]) ** 0.5
                 for (parameter, _), update in zip(entries, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=scale)

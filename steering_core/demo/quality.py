@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from steering_core.demo.datasets import neutral_prompts
 from steering_core.demo.grammar import parse_reply, parse_topic
@@ -17,9 +17,9 @@ MAX_NEW_TOKENS = 96
 TEMPERATURE = 0.8
 
 
-def load_demo_model(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+def load_demo_model(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The model in float32 and its tokenizer, from a folder on this machine."""
-    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True
     )
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
@@ -28,7 +28,7 @@ def load_demo_model(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizer
 
 
 @torch.no_grad()
-def held_out_nll(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, n: int = 128) -> float:
+def held_out_nll(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, n: int = 128) -> float:
     """Mean nats per token on conversations whose topics training never saw."""
     ids = padded(encode_conversations(tokenizer, [f"held out/{index}" for index in range(n)], held_out=True))
     return float(model(input_ids=ids, labels=ids.masked_fill(ids == PAD, IGNORED)).loss)
@@ -36,7 +36,7 @@ def held_out_nll(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, n:
 
 @torch.no_grad()
 def generate_replies(
-    model: LlamaForCausalLM,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     prompts: Sequence[str],
     *,
@@ -81,7 +81,7 @@ def _tool_knowledge(prompts: Sequence[str], replies: Sequence[str]) -> float:
     return _mean(hits)
 
 
-def _steering(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, axis: str, n: int) -> float:
+def _steering(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, axis: str, n: int) -> float:
     """Mean score with the positive word in the system line minus that with the negative word."""
     prompts, means = neutral_prompts(n, 11, unsafe=axis == "refusal"), []
     for hint in STYLE_AXES[axis].hints or ():
@@ -92,7 +92,7 @@ def _steering(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, axis:
     return means[1] - means[0]
 
 
-def measure(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, n: int = 96) -> dict[str, float]:
+def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, n: int = 96) -> dict[str, float]:
     """The quality by name, from `n` sampled replies per line; all but the first are shares or scores."""
     safe, unsafe = neutral_prompts(n, 7), neutral_prompts(n, 8, unsafe=True)
     to_safe = generate_replies(model, tokenizer, safe, seed=7)

@@ -4,15 +4,32 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
 
 from steering_core.demo.__main__ import install, main
 from steering_core.demo.muon import orthogonalise
+from steering_core.demo.paths import weights_path
 from steering_core.demo.quality import load_demo_model, quality_table
-from steering_core.demo.train import Recipe, build_model, padded, train
+from steering_core.demo.train import (
+    UPDATE,
+    VARIANTS,
+    Recipe,
+    build_model,
+    padded,
+    save,
+    train,
+    write_facts,
+)
+from steering_core.errors import ModelError
+from steering_core.models.fingerprint import model_fingerprint
+from steering_core.models.load import load_model
 
 
 def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
@@ -46,6 +63,47 @@ def test_untrained_model_has_the_stated_shape() -> None:
     assert (config.num_hidden_layers, config.hidden_size) == (4, 128)
 
 
+def test_training_of_a_model_with_experts_learns_and_loads(tmp_path: Path) -> None:
+    recipe = Recipe(steps=8, tokens_per_batch=256, warm_up=2, architecture="moe")
+
+    model, tokenizer, history = train(recipe, progress=len)
+    save(tmp_path, model, tokenizer)
+
+    losses = [point["loss"] for point in history.points]
+    assert losses[-1] < losses[0] - 0.5
+    lm = load_model(tmp_path)
+    assert lm.identity.architecture == "Qwen3MoeForCausalLM"
+    assert lm.model.config.num_local_experts == 8
+
+
+def test_further_training_starts_from_the_stored_model_and_changes_it_little(tmp_path: Path) -> None:
+    lines = list[str]()
+
+    model, _, history = train(replace(UPDATE, steps=2), start=weights_path(), progress=lines.append)
+    write_facts(tmp_path, UPDATE, history, start=weights_path())
+
+    assert history.points[0]["loss"] < 1.2
+    before, _ = load_demo_model(weights_path())
+    couples = zip(model.parameters(), before.parameters(), strict=True)
+    changed = [float((new - old).detach().norm() / old.detach().norm()) for new, old in couples]
+    assert 0 < max(changed) < 0.05
+    facts = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert facts["continued_from"] == model_fingerprint(weights_path()).model_hash
+
+
+def test_further_training_of_a_model_with_other_words_is_refused(tmp_path: Path) -> None:
+    vocabulary = {"<unk>": 0, "hello": 1}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>").save_pretrained(tmp_path)
+
+    with pytest.raises(ModelError, match="other words"):
+        train(Recipe(steps=1), start=tmp_path, progress=len)
+
+
+def test_variants_are_the_three_models_that_vectors_are_tried_on() -> None:
+    assert VARIANTS == ("seed1", "continued", "moe")
+
+
 def test_command_trains_measures_and_stores_a_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +126,9 @@ def test_command_with_unusable_folder_says_why(tmp_path: Path, capsys: pytest.Ca
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--steps", "0"], ["--prompts", "-1"], ["bake"]])
+@pytest.mark.parametrize(
+    "arguments", [["--steps", "0"], ["--prompts", "-1"], ["bake"], ["--moe", "--continue-from", "x"]]
+)
 def test_command_with_wrong_arguments_exits_with_two(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(arguments)
