@@ -5,6 +5,7 @@ A mix is a strength for each member. `cross_effects` and `retention` say which m
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +119,15 @@ class Bench:
         self._likelihoods: dict[int, Floats] = {}  # of the unsteered answers, by member
         self._bootstraps: dict[tuple[str, ...], ClusterBootstrap] = {}
 
+    @cached_property
+    def cosines(self) -> Floats:
+        """(n_members, n_members), between what the vectors add to the residual stream over all places."""
+        vectors = [member.vector for member in self.members]
+        added = np.array([sum(v.addition(1.0, key) for key in v.directions) for v in vectors], np.float64)
+        units = added / np.maximum(np.linalg.norm(added, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        found: Floats = units @ units.T
+        return found
+
     @property
     def zero(self) -> Mix:
         """No vector at all."""
@@ -197,6 +207,13 @@ class Bench:
             return 0.0
         curve = dose_curve(self.lm, self.material.texts, vector, (1.0,))
         return curve[0][1] if curve else None
+
+    def dose(self, mix: Mix) -> float:
+        """The squared norm of all that the mix adds, in residual norms; the squares of the strengths add up
+        where the vectors are at right angles.
+        """
+        # Nine decimals, so that equal mixes have equal doses.
+        return round(float(np.array(mix) @ self.cosines @ np.array(mix)), 9)
 
     def n_items(self, j: int) -> tuple[int, int]:
         """How many items and clusters stand behind the trait of member j."""

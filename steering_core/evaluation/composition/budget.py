@@ -17,7 +17,7 @@ def fit_budget(doses: Sequence[float], coherence: Sequence[float], kept: float) 
     """Isotonic regression of coherence on dose, a straight line between its points.
 
     Args:
-        doses: sums of squared strengths, with 0 among them.
+        doses: squared norms of what each mix adds, with 0 among them.
         coherence: over that without steering, so 1 at dose 0.
         kept: the share that has to be kept.
     """

@@ -55,12 +55,12 @@ def compose(
     with counted(lm) as cost:
         bench.measure(cross_effects.cross_mixes(bench), _part(tell, 0.0, 0.35, "Each vector, and every two"))
         effects = cross_effects.effects(bench)
-        curves, budget = _curves(bench, retention.greedy_order(_names(bench), effects), tell)
+        curves, budget = _curves(bench, retention.greedy_order(bench, effects), tell)
         composition = Composition(
             model_hash=lm.identity.model_hash,
             model=lm.identity.name,
             members=tuple(_record(bench, j) for j in range(len(members))),
-            cosines=cross_effects.cosines(members),
+            cosines=tuple(tuple(map(float, row)) for row in bench.cosines),
             effects=effects,
             relative=cross_effects.relative_effects(bench),
             interactions=cross_effects.interactions(bench),
@@ -93,7 +93,7 @@ def _curves(bench: Bench, greedy: retention.Names, tell: Progress) -> tuple[tupl
     mixes = [mix for on, scale in plans for mix in retention.both_signs(bench, on, scale)]
     bench.measure(mixes, _part(tell, 0.35, 0.45, "Adding them up, one by one"))
     budget = fit_budget(
-        [retention.dose_of(mix) for mix in bench.mixes],
+        [bench.dose(mix) for mix in bench.mixes],
         [bench.coherence(mix).value for mix in bench.mixes],
         bench.kept,
     )

@@ -1,14 +1,11 @@
-"""What each vector of a set does to the traits of the others, alone and in pairs.
+"""What each vector of a set does to the traits of the others, alone and in pairs; `retention` adds them up.
 
-The cosines beside it are a prior: vectors at right angles may still disturb each other.
+The cosines in a composition are a prior only: vectors at right angles may still disturb each other.
 """
 
-from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-
-from steering_core.evaluation.composition.bench import Bench, Member, Mix
+from steering_core.evaluation.composition.bench import Bench, Floats, Mix
 from steering_core.evaluation.composition.record import Estimate
 
 
@@ -43,15 +40,6 @@ def interactions(bench: Bench) -> tuple[tuple[Estimate, ...], ...]:
     )
 
 
-def cosines(members: Sequence[Member]) -> tuple[tuple[float, ...], ...]:
-    """Between what the vectors add to the residual stream at equal strength, over all their places."""
-    added = np.array(
-        [sum(m.vector.addition(1.0, key).astype(np.float64) for key in m.vector.directions) for m in members]
-    )
-    units = added / np.maximum(np.linalg.norm(added, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    return tuple(tuple(map(float, row)) for row in units @ units.T)
-
-
-def _swing(bench: Bench, i: int, j: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _swing(bench: Bench, i: int, j: int) -> Floats:
     name = bench.members[i].name
     return bench.change(j, bench.mix([name], -1), bench.mix([name]))

@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 from steering_core.errors import FormatError
 from steering_core.evaluation.evidence import rounded
+from steering_core.formats.manifest import is_visible_text
 from steering_core.spec import canonical_json, digest_hex, parse_json, parse_site_key
 
 FORMAT_NAME = "bearing-composition"
@@ -64,7 +65,7 @@ class Point:
 
     Attributes:
         scale: what every strength was multiplied by.
-        dose: the sum of the squared strengths.
+        dose: the squared norm of all that is added, in residual norms.
         retention: for each of `members`, effect with all on over effect alone; None for one that has no
             effect alone.
         coherence: over that without steering, of the worse of the two signs.
@@ -107,7 +108,7 @@ class Budget:
 
     Attributes:
         kept: the share of coherence that has to be kept.
-        doses: sums of squared strengths, rising, from 0.
+        doses: squared norms of what a mix adds, rising, from 0.
         coherence: fitted, over that without steering.
         residual: root mean square of what the fit leaves, in the unit of coherence.
         most: the largest dose at which the fit keeps `kept`; never beyond what was measured.
@@ -149,7 +150,8 @@ class Composition:
     """What was measured of a set of vectors; matrices have the steered vector as row, the trait as column.
 
     Attributes:
-        cosines: of what two vectors add to the residual stream in all. A prior, not a measurement.
+        cosines: of what two vectors add to the residual stream in all: what doses are made of, and of the
+            effects a prior, not a measurement.
         effects: change of the column's trait as the row's vector goes from minus to plus its strength.
         relative: the same over the column's own effect; None where that is not above 0.
         interactions: the column's trait with both vectors on, minus with its own alone; 0 on the diagonal.
@@ -261,11 +263,14 @@ def _check_members(composition: Composition) -> None:
         raise _refused("value", f"expected {MIN_MEMBERS} to {MAX_MEMBERS} members with names of their own")
     for named in (composition.model_hash, *(member.tensor_digest for member in members)):
         digest_hex(named)
+    for text in (composition.model, *names, *(member.scorer for member in members)):
+        if not text or not is_visible_text(text):
+            raise _refused("value", f"{text[:40]!a} is not 1 to 200 visible characters")
     for member in members:
         for place in member.places:
             parse_site_key(place)
         low, high = member.window
-        if not (member.name and low <= -member.strength < 0 < member.strength <= high):
+        if not (low <= -member.strength < 0 < member.strength <= high):
             raise _refused(
                 "value",
                 f"{member.name!a} has strength {member.strength}; expected one above 0, and both signs "

@@ -5,11 +5,12 @@ How many is measured for every set: nothing in the literature supports a constan
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
-from steering_core.evaluation.composition.bench import Bench, Mix
+from steering_core.evaluation.composition.bench import Bench, Floats, Mix
 from steering_core.evaluation.composition.record import Budget, Curve, Estimate, Mode, Point
 
 RETAINED = 0.7
@@ -17,18 +18,47 @@ RETAINED = 0.7
 Names = tuple[str, ...]
 
 
-def greedy_order(names: Sequence[str], effects: Sequence[Sequence[Estimate]]) -> Names:
-    """The order that keeps the least predicted retention high as the set grows.
+def greedy_order(bench: Bench, effects: Sequence[Sequence[Estimate]]) -> Names:
+    """The order that keeps retention and coherence high as the set grows, as far as one can tell beforehand.
 
-    Predicted from single vectors, as if effects added up: sum of B[i][j] over the set / B[j][j]. Each vector
-    is tried as the first; of these orders the one with the highest sum of the minima is taken.
+    Retention is predicted from single vectors, as if effects added up: sum of B[i][j] over the set / B[j][j];
+    coherence from pairs, as if their losses added up. What of the two is nearer to its limit counts. Each
+    vector is tried as the first.
     """
+    names = [member.name for member in bench.members]
+    lost = np.zeros((len(names), len(names)))
+    for i, j in combinations(range(len(names)), 2):
+        lost[i, j] = max(0.0, 1 - bench.coherence(bench.mix((names[i], names[j]))).value)
     values = np.array([[cell.value for cell in row] for row in effects])
-    own = np.where(np.diag(values) > 0, np.diag(values), math.nan)
-    relative = np.where(np.isfinite(own), values / own, -1.0)
-    orders = [_grown(first, relative) for first in range(len(names))]
-    best = max(orders, key=lambda order: sum(_least(order[:k], relative) for k in range(1, len(order) + 1)))
-    return tuple(names[i] for i in best)
+    return tuple(names[i] for i in grown(values, lost, bench.kept))
+
+
+def grown(effects: Floats, lost: Floats, kept: float) -> list[int]:
+    """The order in which the predicted margin falls least.
+
+    Args:
+        effects: (n, n), of vectors on traits.
+        lost: (n, n), above the diagonal the coherence that two vectors cost together.
+        kept: the share of coherence that has to be kept.
+    """
+    n, own = len(effects), np.diag(effects)
+    relative = np.where(own > 0, effects / np.where(own > 0, own, 1.0), -1.0)
+
+    def margin(on: Sequence[int]) -> float:
+        chosen = np.ix_(on, on)
+        least, whole = float(relative[chosen].sum(0).min()), 1 - float(lost[chosen].sum())
+        return min(min(1.0, least) / RETAINED, whole / kept)
+
+    def order_from(first: int) -> list[int]:
+        order = [first]
+        while len(order) < n:
+            order.append(
+                max((i for i in range(n) if i not in order), key=lambda i: margin(sorted([*order, i])))
+            )
+        return order
+
+    orders = map(order_from, range(n))
+    return max(orders, key=lambda order: sum(margin(sorted(order[:k])) for k in range(1, n + 1)))
 
 
 def random_orders(names: Sequence[str], n: int, seed: int) -> list[Names]:
@@ -48,7 +78,9 @@ def prefixes(bench: Bench, order: Names) -> Iterator[Names]:
 
 
 def scale_of(mode: Mode, n: int) -> float:
-    """What the strengths are multiplied by: `equal_dose` keeps the sum of their squares that of one."""
+    """What the strengths are multiplied by: `equal_dose` keeps the dose that of one vector, if all
+    are at right angles.
+    """
     return 1 / math.sqrt(n) if mode == "equal_dose" else 1.0
 
 
@@ -74,16 +106,11 @@ def point(bench: Bench, on: Names, scale: float, alone: Bench) -> Point:
     return Point(
         members=on,
         scale=scale,
-        dose=dose_of(plus),
+        dose=bench.dose(plus),
         retention=tuple(retention),
         coherence=min((bench.coherence(mix) for mix in (minus, plus)), key=lambda c: c.value),
         nats=None if None in nats else max(n for n in nats if n is not None),
     )
-
-
-def dose_of(mix: Sequence[float]) -> float:
-    """The sum of the squared strengths, to nine decimals, so that equal mixes have equal doses."""
-    return round(float(np.square(mix).sum()), 9)
 
 
 def curve(mode: Mode, order: Literal["greedy", "worst"], points: Sequence[Point], budget: Budget) -> Curve:
@@ -111,15 +138,3 @@ def _is_kept(one: Point, budget: Budget, *, by_bound: bool) -> bool:
         if kept is None or kept < RETAINED:
             return False
     return one.coherence.value >= budget.kept and one.dose <= budget.most + 1e-9
-
-
-def _grown(first: int, relative: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> list[int]:
-    order = [first]
-    while len(order) < len(relative):
-        rest = [i for i in range(len(relative)) if i not in order]
-        order.append(max(rest, key=lambda i: _least([*order, i], relative)))
-    return order
-
-
-def _least(on: Sequence[int], relative: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> float:
-    return float(relative[np.ix_(on, on)].sum(0).min())

@@ -5,6 +5,7 @@ interference. Numpy only, so that a stored composition can be solved without its
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ DOSE_WEIGHT = 0.01
 # A wanted effect weighs so much more than an unwanted one that it is missed only where it cannot be had.
 _WANTED_WEIGHT = 1e3
 _BISECTIONS = 60
+_LOG_RANGE = 60.0
+_LEAST_BUDGET = 1e-9
+_RIDGE = 1e-5
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,8 +31,9 @@ def solve(
     """The strengths s that minimise |off-target effects|^2 + dose_weight * dose / budget, where effects are
     s_i * B[i][j] / (2 * strength_i), each in units of the trait's own effect.
 
-    Subject to the wanted effects, to each window (0 is always allowed) and to the sum of s_i^2 being within
-    the budget. Where the wanted effects cannot be had, those nearest to them, and what is missing.
+    Subject to the wanted effects, to each window (0 is always allowed), and to the dose, the squared norm of
+    all that is added, being within the budget. Where the wanted effects cannot be had, those nearest to them,
+    and what is missing.
 
     Args:
         wanted: change from the unsteered model, in the trait's own unit, by member.
@@ -37,36 +42,21 @@ def solve(
         EvaluationError: `evaluation.wanted`: nothing wanted, a name that is no member, or not a number.
     """
     check_wanted(wanted, composition.names)
-    members, names = composition.members, composition.names
-    slopes = np.array(
-        [
-            [cell.value / (2 * member.strength) for cell in row]
-            for member, row in zip(members, composition.effects, strict=True)
-        ]
-    )
-    own = np.abs(np.diag(np.array([[cell.value for cell in row] for row in composition.effects])))
-    units = np.where(own > 0, own, 1.0)
-    target = np.array([wanted.get(name, 0.0) for name in names])
-    weights = np.where([name in wanted for name in names], _WANTED_WEIGHT, 1.0) / units
-    low = np.array([min(0.0, member.window[0]) for member in members])
-    high = np.array([max(0.0, member.window[1]) for member in members])
-    most = composition.budget.most
-    strengths = _within_budget(
-        slopes.T * weights[:, None], target * weights, (low, high), most, dose_weight / max(most, 1e-9)
-    )
-    predicted = strengths @ slopes
-    unit = dict(zip(names, map(float, units), strict=True))
+    names, most = composition.names, composition.budget.most
+    slopes, units = _linear(composition)
+    problem = _problem(wanted, composition, slopes, units)
+    strengths = problem.within(most, dose_weight / max(most, _LEAST_BUDGET))
+    dose, predicted = problem.dose(strengths), strengths @ slopes
     short = {name: float(wanted[name] - predicted[names.index(name)]) for name in wanted}
-    dose = float(strengths @ strengths)
+    unit = dict(zip(names, units.tolist(), strict=True))
+    at_end = (strengths != 0) & ((strengths == problem.low) | (strengths == problem.high))
     return Solution(
         wanted={name: float(value) for name, value in wanted.items()},
-        strengths=tuple(map(float, strengths)),
-        predicted=tuple(map(float, predicted)),
+        strengths=tuple(strengths.tolist()),
+        predicted=tuple(predicted.tolist()),
         missing={n: gap for n, gap in short.items() if abs(gap) > max(0.01 * abs(wanted[n]), 1e-3 * unit[n])},
-        at_window=tuple(
-            n for n, s, a, b in zip(names, strengths, low, high, strict=True) if s and s in (a, b)
-        ),
-        at_budget=bool(dose > most * (1 - 1e-3)),
+        at_window=tuple(name for name, ends in zip(names, at_end, strict=True) if ends),
+        at_budget=dose >= most * (1 - 1e-3),
         dose=dose,
     )
 
@@ -134,24 +124,62 @@ def _step_to_free_minimum(
     return x, free
 
 
-def _within_budget(a: Floats, b: Floats, bounds: tuple[Floats, Floats], most: float, weight: float) -> Floats:
-    """Bounded least squares with `weight` on the dose, and with as much more as keeps it within `most`.
+def _linear(composition: Composition) -> tuple[Floats, Floats]:
+    """Effects per strength, (n_vectors, n_traits), and each trait's unit: its own vector's effect."""
+    effects = np.array([[cell.value for cell in row] for row in composition.effects])
+    strengths = np.array([member.strength for member in composition.members])
+    own = np.abs(np.diag(effects))
+    return effects / (2 * strengths[:, None]), np.where(own > 0, own, 1.0)
 
-    The multiplier of the constraint is found by bisection on a logarithmic scale, so the result is that of
-    the constrained problem.
-    """
 
-    def at(weight: float) -> Floats:
-        n = a.shape[1]
-        damped = np.concatenate([a, np.sqrt(weight) * np.eye(n)])
-        return bounded_least_squares(damped, np.concatenate([b, np.zeros(n)]), *bounds)
+def _problem(
+    wanted: Mapping[str, float], composition: Composition, slopes: Floats, units: Floats
+) -> "_Problem":
+    names, members = composition.names, composition.members
+    weights = np.where([name in wanted for name in names], _WANTED_WEIGHT, 1.0) / units
+    target = np.array([wanted.get(name, 0.0) for name in names])
+    # root.T @ root is the matrix of cosines, kept apart from 0 where vectors coincide.
+    values, vectors = np.linalg.eigh(np.array(composition.cosines))
+    return _Problem(
+        effects=slopes.T * weights[:, None],
+        target=target * weights,
+        low=np.array([min(0.0, member.window[0]) for member in members]),
+        high=np.array([max(0.0, member.window[1]) for member in members]),
+        root=np.sqrt(np.maximum(values, _RIDGE))[:, None] * vectors.T,
+    )
 
-    found = at(weight)
-    if found @ found <= most:
-        return found
-    low, high = np.log(weight), np.log(weight) + 60.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        tried = at(float(np.exp(middle)))
-        low, high = (middle, high) if tried @ tried > most else (low, middle)
-    return at(float(np.exp(high)))
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Minimise |effects @ s - target|^2 + weight * |root @ s|^2 with low <= s <= high."""
+
+    effects: Floats
+    target: Floats
+    low: Floats
+    high: Floats
+    root: Floats
+
+    def within(self, most: float, weight: float) -> Floats:
+        """With `weight` on the dose, or with as much more as keeps it within `most`.
+
+        The multiplier of that constraint is found by bisection on a logarithmic scale, so the result is that
+        of the constrained problem.
+        """
+        found = self._at(weight)
+        if self.dose(found) <= most:
+            return found
+        low, high = np.log(weight), np.log(weight) + _LOG_RANGE
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            is_over = self.dose(self._at(float(np.exp(middle)))) > most
+            low, high = (middle, high) if is_over else (low, middle)
+        return self._at(float(np.exp(high)))
+
+    def _at(self, weight: float) -> Floats:
+        damped = np.concatenate([self.effects, np.sqrt(weight) * self.root])
+        target = np.concatenate([self.target, np.zeros(len(self.root))])
+        return bounded_least_squares(damped, target, self.low, self.high)
+
+    def dose(self, strengths: Floats) -> float:
+        """The squared norm of all that is added."""
+        return float(np.square(self.root @ strengths).sum())
