@@ -5,7 +5,7 @@ found.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from steering_core.evaluation import blind_material, controls, geometry, response, steerability
+from steering_core.evaluation import blind_material, controls, geometry, prompting, response, steerability
 from steering_core.evaluation.evidence import Section
 from steering_core.evaluation.subject import Findings, Subject, Tell
 
@@ -31,7 +31,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("steerability", steerability.measure, "Measuring log-probabilities on the test split", 0.15),
     Family("response", response.measure, "Measuring the response to each strength", 0.3),
     Family("controls", controls.measure, "Trying vectors that have no right to an effect", 0.5),
-    Family("blind", blind_material.measure, "Writing replies for people to compare", 0.05, ("standard", "gold")),
+    Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15),
+    Family(
+        "blind", blind_material.measure, "Writing replies for people to compare", 0.05, ("standard", "gold")
+    ),
 )
 
 

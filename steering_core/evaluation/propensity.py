@@ -39,7 +39,7 @@ class Propensities:
 class _Row:
     ids: tuple[int, ...]
     start: int
-    addition: int
+    addition: int = 0
 
 
 def propensities(
@@ -66,9 +66,8 @@ def propensities(
     ]
     scores = np.zeros(len(rows))
     vectors = torch.from_numpy(additions)
-    budget = min(_TOKEN_BUDGET, max(1, _LOGIT_BUDGET // lm.vocab_size))
     done = 0
-    for batch in length_batches([len(row.ids) for row in rows], budget):
+    for batch in length_batches([len(row.ids) for row in rows], _token_budget(lm)):
         chosen = [rows[i] for i in batch]
         own = vectors[[row.addition for row in chosen]]
         with torch.inference_mode(), steer_rows(lm, {place: own}):
@@ -78,6 +77,25 @@ def propensities(
             progress(done / len(rows))
     shaped = scores.reshape(n_pairs, 2, n_additions)
     return Propensities(shaped[:, 0], shaped[:, 1])
+
+
+def log_likelihoods(lm: LanguageModel, texts: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Floats:
+    """Mean log-probability per token of replies, without steering, in nats, (n_texts,).
+
+    Args:
+        texts: (token ids of everything before the reply, those of the reply, at least one).
+    """
+    rows = [_Row((*before, *reply), len(before)) for before, reply in texts]
+    scores = np.zeros(len(rows))
+    for batch in length_batches([len(row.ids) for row in rows], _token_budget(lm)):
+        with torch.inference_mode():
+            found = _mean_log_probabilities(lm, [rows[i] for i in batch])
+        scores[batch] = found.double().cpu().numpy()
+    return scores
+
+
+def _token_budget(lm: LanguageModel) -> int:
+    return min(_TOKEN_BUDGET, max(1, _LOGIT_BUDGET // lm.vocab_size))
 
 
 def _mean_log_probabilities(lm: LanguageModel, rows: Sequence[_Row]) -> Tensor:

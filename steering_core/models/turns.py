@@ -40,22 +40,24 @@ def encode_prompt_under(lm: LanguageModel, system: str, prompt: str) -> list[int
     return ids
 
 
-def encode_prompt_after(lm: LanguageModel, examples: Sequence[tuple[str, str]], prompt: str) -> list[int]:
+def encode_prompt_after(
+    lm: LanguageModel, examples: Sequence[tuple[str, str]], prompt: str, *, raw: bool = False
+) -> list[int]:
     """Token ids of a prompt behind worked examples, up to the place where the model's reply starts.
 
-    The examples are turns of the conversation. Where the chat template takes one turn only, or there is no
-    template, they stand as text in front of the prompt.
+    The examples are turns of the conversation. Where the chat template takes one turn only, there is no
+    template, or `raw` leaves it out, they stand as text in front of the prompt.
 
     Args:
         examples: (prompt, reply).
     """
     if not examples:
-        return encode_prompt(lm, prompt)
+        return encode_prompt(lm, prompt, raw=raw)
     prompts = [text for text, _ in examples] + [prompt]
     turns = [next_turn(lm.tokenizer, text) for text in prompts[1:]]
-    if not turns[0]:
+    if raw or not turns[0]:
         shown = [f"{question}\n{reply}" for question, reply in examples]
-        return encode_prompt(lm, "\n\n".join([*shown, prompt]))
+        return encode_prompt(lm, "\n\n".join([*shown, prompt]), raw=raw)
     ids = encode_prompt(lm, prompts[0])
     for (question, reply), turn in zip(examples, turns, strict=True):
         ids += [*encode_reply(lm, question, reply), *turn]
