@@ -53,15 +53,14 @@ def compose(
         check_wanted(wanted, _names(bench))
     tell = progress or (lambda fraction, message: None)
     with counted(lm) as cost:
-        bench.measure(cross_effects.cross_mixes(bench), _part(tell, 0.0, 0.35, "Each vector, and every two"))
-        effects = cross_effects.effects(bench)
-        curves, budget = _curves(bench, retention.greedy_order(bench, effects), tell)
+        bench.measure(cross_effects.cross_mixes(bench), _part(tell, 0.0, 0.3, "Each vector, and every two"))
+        curves, budget = _curves(bench, tell)
         composition = Composition(
             model_hash=lm.identity.model_hash,
             model=lm.identity.name,
             members=tuple(_record(bench, j) for j in range(len(members))),
             cosines=tuple(tuple(map(float, row)) for row in bench.cosines),
-            effects=effects,
+            effects=cross_effects.effects(bench),
             relative=cross_effects.relative_effects(bench),
             interactions=cross_effects.interactions(bench),
             curves=curves,
@@ -83,33 +82,31 @@ def measured(bench: Bench, solution: Solution, tell: Tell) -> Solution:
     return replace(solution, measured=tuple(changes), coherence=bench.coherence(mix), nats=bench.nats(mix))
 
 
-def _curves(bench: Bench, greedy: retention.Names, tell: Progress) -> tuple[tuple[Curve, ...], Budget]:
+def _curves(bench: Bench, tell: Progress) -> tuple[tuple[Curve, ...], Budget]:
     """The greedy order in every mode, the worst of random orders, and the budget behind all of them."""
+    chain = retention.greedy_chain(bench, _part(tell, 0.3, 0.25, "Adding up those that go together"))
     orders = retention.random_orders(_names(bench), bench.effort.n_orders, bench.effort.seed)
-    sets = dict.fromkeys(on for order in (greedy, *orders) for on in retention.prefixes(bench, order))
-    chain = list(retention.prefixes(bench, greedy))
+    tried = dict.fromkeys([*chain, *(on for order in orders for on in retention.prefixes(bench, order))])
     scaled = [(on, retention.scale_of("equal_dose", len(on))) for on in chain]
-    plans = [(on, 1.0) for on in sets] + scaled
+    plans = [*((on, 1.0) for on in tried), *scaled]
     mixes = [mix for on, scale in plans for mix in retention.both_signs(bench, on, scale)]
-    bench.measure(mixes, _part(tell, 0.35, 0.45, "Adding them up, one by one"))
+    bench.measure(mixes, _part(tell, 0.55, 0.25, "Adding them up in random orders, and at equal dose"))
     budget = fit_budget(
         [bench.dose(mix) for mix in bench.mixes],
         [bench.coherence(mix).value for mix in bench.mixes],
         bench.kept,
     )
-    found = {on: retention.point(bench, on, 1.0, bench) for on in sets}
     modes: dict[Mode, list[Point]] = {
-        "sum": [found[on] for on in chain],
+        "sum": [retention.point(bench, on, 1.0, bench) for on in chain],
         "equal_dose": [retention.point(bench, on, scale, bench) for on, scale in scaled],
     }
     if turned := _orthogonal_points(bench, chain, _part(tell, 0.8, 0.15, "The same at right angles")):
         modes["lowdin"] = turned
-    worst = [
-        min((one for on, one in found.items() if len(on) == k), key=lambda one: one.least)
-        for k in range(1, len(greedy) + 1)
-    ]
     curves = [retention.curve(mode, "greedy", points, budget) for mode, points in modes.items()]
-    return (*curves, retention.curve("sum", "worst", worst, budget)), budget
+    sizes = ([on for on in tried if len(on) == k] for k in range(1, len(chain) + 1))
+    worst = [min(sets, key=lambda on: retention.margin(bench, on)) for sets in sizes]
+    points = [retention.point(bench, on, 1.0, bench) for on in worst]
+    return (*curves, retention.curve("sum", "worst", points, budget)), budget
 
 
 def _orthogonal_points(bench: Bench, chain: Sequence[retention.Names], tell: Tell) -> list[Point]:

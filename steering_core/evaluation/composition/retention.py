@@ -4,61 +4,55 @@ How many is measured for every set: nothing in the literature supports a constan
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
-from steering_core.evaluation.composition.bench import Bench, Floats, Mix
+from steering_core.evaluation.composition.bench import Bench, Mix, Tell
 from steering_core.evaluation.composition.record import Budget, Curve, Estimate, Mode, Point
 
 RETAINED = 0.7
+_ROUNDING = 1e-9
 
 Names = tuple[str, ...]
 
 
-def greedy_order(bench: Bench, effects: Sequence[Sequence[Estimate]]) -> Names:
-    """The order that keeps retention and coherence high as the set grows, as far as one can tell beforehand.
+def greedy_chain(bench: Bench, tell: Tell) -> list[Names]:
+    """The sets from one vector to all of them, each with the next vector that leaves most of the others.
 
-    Retention is predicted from single vectors, as if effects added up: sum of B[i][j] over the set / B[j][j];
-    coherence from pairs, as if their losses added up. What of the two is nearer to its limit counts. Each
-    vector is tried as the first.
+    Measured, not predicted: all pairs are tried, then each vector beside the best pair, and so on.
     """
     names = [member.name for member in bench.members]
-    lost = np.zeros((len(names), len(names)))
-    for i, j in combinations(range(len(names)), 2):
-        lost[i, j] = max(0.0, 1 - bench.coherence(bench.mix((names[i], names[j]))).value)
-    values = np.array([[cell.value for cell in row] for row in effects])
-    return tuple(names[i] for i in grown(values, lost, bench.kept))
+    candidates: list[Names] = list(combinations(names, 2))
+    chain: list[Names] = []
+    while candidates:
+        bench.measure([mix for on in candidates for mix in both_signs(bench, on, 1.0)], lambda fraction: None)
+        best = max(candidates, key=lambda on: margin(bench, on))
+        if not chain:
+            chain.append(max(((name,) for name in best), key=lambda on: margin(bench, on)))
+        chain.append(best)
+        candidates = [ordered(bench, (*best, name)) for name in names if name not in best]
+        tell(len(chain) / len(names))
+    return chain
 
 
-def grown(effects: Floats, lost: Floats, kept: float) -> list[int]:
-    """The order in which the predicted margin falls least.
+def margin(bench: Bench, on: Names) -> float:
+    """How far a set is above the limits of retention and coherence, of which the nearer counts; 1 is on it.
 
-    Args:
-        effects: (n, n), of vectors on traits.
-        lost: (n, n), above the diagonal the coherence that two vectors cost together.
-        kept: the share of coherence that has to be kept.
+    Retention counts by its lower bound where there is one, and minus infinity where a vector has no effect
+    alone.
     """
-    n, own = len(effects), np.diag(effects)
-    relative = np.where(own > 0, effects / np.where(own > 0, own, 1.0), -1.0)
+    whole = worse_coherence(bench, on, 1.0).value / bench.kept
+    kept = [_bound(one) for one in retained(bench, on, 1.0, bench)]
+    return min(whole, min(kept) / RETAINED)
 
-    def margin(on: Sequence[int]) -> float:
-        chosen = np.ix_(on, on)
-        least, whole = float(relative[chosen].sum(0).min()), 1 - float(lost[chosen].sum())
-        return min(min(1.0, least) / RETAINED, whole / kept)
 
-    def order_from(first: int) -> list[int]:
-        order = [first]
-        while len(order) < n:
-            order.append(
-                max((i for i in range(n) if i not in order), key=lambda i: margin(sorted([*order, i])))
-            )
-        return order
-
-    orders = map(order_from, range(n))
-    return max(orders, key=lambda order: sum(margin(sorted(order[:k])) for k in range(1, n + 1)))
+def ordered(bench: Bench, on: Iterable[str]) -> Names:
+    """The names in the order of the members, so that a set is the same however it came about."""
+    chosen = set(on)
+    return tuple(member.name for member in bench.members if member.name in chosen)
 
 
 def random_orders(names: Sequence[str], n: int, seed: int) -> list[Names]:
@@ -72,9 +66,9 @@ def random_orders(names: Sequence[str], n: int, seed: int) -> list[Names]:
 
 
 def prefixes(bench: Bench, order: Names) -> Iterator[Names]:
-    """The sets that an order goes through, each in the bench's own order."""
+    """The sets that an order goes through."""
     for k in range(1, len(order) + 1):
-        yield tuple(m.name for m in bench.members if m.name in order[:k])
+        yield ordered(bench, order[:k])
 
 
 def scale_of(mode: Mode, n: int) -> float:
@@ -89,26 +83,36 @@ def both_signs(bench: Bench, on: Names, scale: float) -> tuple[Mix, Mix]:
     return bench.mix(on, -scale), bench.mix(on, scale)
 
 
-def point(bench: Bench, on: Names, scale: float, alone: Bench) -> Point:
-    """What is left with these on.
+def retained(bench: Bench, on: Names, scale: float, alone: Bench) -> list[Estimate | None]:
+    """For each that is on: its trait's change from all at minus to all at plus, over that of it alone.
 
     Args:
         bench: has measured both signs of the set.
         alone: has measured each by itself at its full strength; the same bench unless the vectors differ.
     """
     minus, plus = both_signs(bench, on, scale)
-    retention = []
-    for name in on:
-        j = next(j for j, member in enumerate(bench.members) if member.name == name)
-        swing = alone.change(j, *both_signs(alone, (name,), 1.0))
-        retention.append(bench.ratio(j, bench.change(j, minus, plus), swing))
+    indexes = [j for j, member in enumerate(bench.members) if member.name in on]
+    swings = (alone.change(j, *both_signs(alone, (bench.members[j].name,), 1.0)) for j in indexes)
+    return [
+        bench.ratio(j, bench.change(j, minus, plus), swing) for j, swing in zip(indexes, swings, strict=True)
+    ]
+
+
+def worse_coherence(bench: Bench, on: Names, scale: float) -> Estimate:
+    """Of the worse of the two signs."""
+    return min((bench.coherence(mix) for mix in both_signs(bench, on, scale)), key=lambda one: one.value)
+
+
+def point(bench: Bench, on: Names, scale: float, alone: Bench) -> Point:
+    """What is left with these on; the arguments are those of `retained`."""
+    minus, plus = both_signs(bench, on, scale)
     nats = [bench.nats(mix) for mix in (minus, plus)]
     return Point(
         members=on,
         scale=scale,
         dose=bench.dose(plus),
-        retention=tuple(retention),
-        coherence=min((bench.coherence(mix) for mix in (minus, plus)), key=lambda c: c.value),
+        retention=tuple(retained(bench, on, scale, alone)),
+        coherence=worse_coherence(bench, on, scale),
         nats=None if None in nats else max(n for n in nats if n is not None),
     )
 
@@ -133,8 +137,13 @@ def _run(points: Sequence[Point], budget: Budget, *, by_bound: bool) -> int:
 
 
 def _is_kept(one: Point, budget: Budget, *, by_bound: bool) -> bool:
-    for estimate in one.retention:
-        kept = None if estimate is None else estimate.low if by_bound else estimate.value
-        if kept is None or kept < RETAINED:
-            return False
-    return one.coherence.value >= budget.kept and one.dose <= budget.most + 1e-9
+    if one.coherence.value < budget.kept or one.dose > budget.most + _ROUNDING:
+        return False
+    if by_bound and any(kept is None or kept.low is None for kept in one.retention):
+        return False
+    return min(map(_bound, one.retention)) >= RETAINED if by_bound else one.least >= RETAINED
+
+
+def _bound(kept: Estimate | None) -> float:
+    """The lower bound, or the value where there is no interval."""
+    return -math.inf if kept is None else kept.value if kept.low is None else kept.low

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from steering_core.evaluation.composition.budget import fit_budget
 from steering_core.evaluation.composition.record import Curve
-from steering_core.evaluation.composition.retention import curve, grown, random_orders
+from steering_core.evaluation.composition.retention import curve, random_orders
 from tests.steering_core.evaluation.composition.planted import NAMES, budget, point
 
 
@@ -33,23 +33,6 @@ def test_curve_ends_at_the_first_point_that_fails() -> None:
 def test_curve_needs_coherence_and_budget_too(limit: dict[str, float]) -> None:
     assert carried([1.0], [0.9, 0.9]).max_axes_shown == 2
     assert carried([1.0], [0.9, 0.9], **limit).max_axes_shown == 1
-
-
-def test_grown_puts_the_disturber_last() -> None:
-    effects = np.array([[1.0, 0.1, 0.0], [-0.9, 1.0, -0.8], [0.0, 0.0, 1.0]])
-
-    assert grown(effects, np.zeros((3, 3)), 0.95)[-1] == 1
-
-
-def test_grown_puts_a_vector_without_effect_last() -> None:
-    assert grown(np.diag([-0.1, 1.0, 1.0]), np.zeros((3, 3)), 0.95)[-1] == 0
-
-
-def test_grown_parts_two_that_break_the_text_together() -> None:
-    lost = np.zeros((3, 3))
-    lost[0, 1] = 0.4
-
-    assert set(grown(np.eye(3) + 0.1, lost, 0.95)[:2]) != {0, 1}
 
 
 @pytest.mark.parametrize(("k", "expected"), [(2, 2), (3, 5), (4, 5)])
