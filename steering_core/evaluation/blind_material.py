@@ -5,9 +5,9 @@
 
 import numpy as np
 
-from steering_core.evaluation.controls import isotropic
 from steering_core.evaluation.dose import CONTROL_STRENGTH, replies
 from steering_core.evaluation.evidence import Section
+from steering_core.evaluation.nulls import isotropic
 from steering_core.evaluation.subject import Findings, Subject, Tell
 
 # Ties are not decided, so more than the 30 comparisons that a conclusion takes.

@@ -5,7 +5,16 @@ found.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from steering_core.evaluation import blind_material, controls, geometry, prompting, response, steerability
+from steering_core.evaluation import (
+    blind_material,
+    controls,
+    geometry,
+    latency,
+    prompting,
+    response,
+    robustness,
+    steerability,
+)
 from steering_core.evaluation.evidence import Section
 from steering_core.evaluation.subject import Findings, Subject, Tell
 
@@ -34,6 +43,12 @@ FAMILIES: tuple[Family, ...] = (
     Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15),
     Family(
         "blind", blind_material.measure, "Writing replies for people to compare", 0.05, ("standard", "gold")
+    ),
+    Family(
+        "transfer", robustness.measure, "Trying other domains, prompts and forms", 0.3, ("standard", "gold")
+    ),
+    Family(
+        "latency", latency.measure, "Timing the model with and without vectors", 0.1, ("standard", "gold")
     ),
 )
 

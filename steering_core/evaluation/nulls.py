@@ -7,6 +7,7 @@ import numpy as np
 
 from steering_core.evaluation.dose import CONTROL_STRENGTH, Additions, Floats
 from steering_core.evaluation.subject import Subject
+from steering_core.extraction.statistics import Indices
 
 ISOTROPIC, COVARIANCE_MATCHED, SIGN_FLIP = "isotropic", "covariance_matched", "sign_flip"
 WRONG_CONCEPT = "wrong_concept"
@@ -26,26 +27,34 @@ def null_additions(subject: Subject, n: int) -> dict[str, Additions]:
         Absent where the pairs are in too few groups or do not differ.
     wrong_concept: the directions of other traits at the same dose, where the subject has any.
     """
-    rng = np.random.default_rng(subject.seed("controls"))
+    # A stream of its own, apart from the one of the isotropic vectors.
+    rng = np.random.default_rng([subject.seed("controls"), 1])
     dose = CONTROL_STRENGTH * subject.vector.residual_norms[subject.key]
     train = subject.statistics.split("train")
     site, block = subject.place
     rows = subject.statistics.rows(subject.pooling, site, block, train)
     positive, negative = (rows.pole(pole).astype(np.float64) for pole in ("positive", "negative"))
     drawn = {
-        ISOTROPIC: dose * _units(rng.standard_normal((n, rows.d_model))),
+        ISOTROPIC: isotropic(subject, n).astype(np.float64),
         COVARIANCE_MATCHED: dose * _units(_varying(positive, negative, n, rng)),
     }
-    if len(np.unique(groups := subject.statistics.labels.groups[train])) >= MIN_FLIP_GROUPS:
-        flipped = _flipped(positive - negative, groups, n, rng)
-        if flipped is not None:
-            drawn[SIGN_FLIP] = dose * flipped
+    groups = subject.statistics.labels.groups[train]
+    if (flipped := _flipped(positive - negative, groups, n, rng)) is not None:
+        drawn[SIGN_FLIP] = dose * flipped
     others = [
         v.addition(CONTROL_STRENGTH, subject.key) for v in subject.others if subject.key in v.directions
     ]
     if others:
         drawn[WRONG_CONCEPT] = np.stack(others).astype(np.float64)
     return {kind: np.asarray(vectors, np.float32) for kind, vectors in drawn.items()}
+
+
+def isotropic(subject: Subject, n: int) -> Additions:
+    """(n, d_model), random directions with the norm that the vector has at strength 0.3."""
+    rng = np.random.default_rng(subject.seed("controls"))
+    scale = CONTROL_STRENGTH * subject.vector.residual_norms[subject.key]
+    drawn = scale * _units(rng.standard_normal((n, subject.lm.identity.d_model)))
+    return drawn.astype(np.float32)
 
 
 def _varying(positive: Floats, negative: Floats, n: int, rng: np.random.Generator) -> Floats:
@@ -55,13 +64,13 @@ def _varying(positive: Floats, negative: Floats, n: int, rng: np.random.Generato
     return mixed
 
 
-def _flipped(differences: Floats, groups: Floats, n: int, rng: np.random.Generator) -> Floats | None:
+def _flipped(differences: Floats, groups: Indices, n: int, rng: np.random.Generator) -> Floats | None:
     """(n, d_model), in units of the norm of the mean difference, and none longer than that."""
     names, of = np.unique(groups, return_inverse=True)
-    signs = rng.choice([-1.0, 1.0], size=(n, len(names)))[:, of]
     norm = float(np.linalg.norm(differences.mean(0)))
-    if not norm:
+    if len(names) < MIN_FLIP_GROUPS or not norm:
         return None
+    signs = rng.choice([-1.0, 1.0], size=(n, len(names)))[:, of]
     means = signs @ differences / len(differences) / norm
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     shrunken: Floats = means / np.maximum(lengths, 1.0)

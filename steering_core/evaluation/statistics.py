@@ -164,7 +164,8 @@ def _numbered(clusters: Sequence[str]) -> tuple[npt.NDArray[np.int64], int]:
 
 def _divided(above: Floats, below: Floats) -> Floats:
     """NaN where there is nothing to divide by."""
-    return np.divide(above, below, out=np.full(len(above), math.nan), where=below != 0)
+    shares: Floats = np.divide(above, below, out=np.full(len(above), math.nan), where=below != 0)
+    return shares
 
 
 def _jackknife_error(left_out: Floats) -> float:
