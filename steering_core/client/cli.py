@@ -11,6 +11,7 @@ from steering_core.client import (
     cli_compose,
     cli_convert,
     cli_datasets,
+    cli_evaluate,
     cli_local,
     cli_runs,
     cli_try,
@@ -64,7 +65,7 @@ def options(
 
 for module in (
     *(cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify),
-    *(cli_convert, cli_local, cli_compose, cli_try),
+    *(cli_convert, cli_local, cli_evaluate, cli_compose, cli_try),
 ):
     module.add_to(app)
 

@@ -3,18 +3,16 @@
 `local_files` reads and writes, `local_run` runs the model, `local_tables` shows.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from steering_core.client import local_files, tables
 from steering_core.client.local_files import Dataset
 from steering_core.client.local_tables import place_doubts, place_rows, places_table, usage_lines
+from steering_core.client.progress import stage_bar
 from steering_core.client.ui import Ui, command, needs
 from steering_core.errors import ExtractionError, FormatError, PairsError
 from steering_core.formats.bearing import write_vector
@@ -207,7 +205,7 @@ def _chosen(
     ui: Ui, lm: "LanguageModel", dataset: Dataset, wanted: "local_run.Wanted", folder: Path, file: Path
 ) -> Json:
     run = _with_torch()
-    with _bar(ui) as tell:
+    with stage_bar(ui) as tell:
         read = run.read_here(
             lm,
             dataset,
@@ -240,7 +238,7 @@ def _evaluated(
     tier: str,
 ) -> Json:
     run = _with_torch()
-    with _bar(ui) as tell:
+    with stage_bar(ui) as tell:
         found = run.evaluate_here(lm, dataset, wanted, folder, tier=tier, progress=tell)
     counts, why = found.report["counts"], run.place_reason(found.place, found.statistics)
     ui.say(run.counts_message(counts, lm.max_positions))
@@ -257,7 +255,7 @@ def _evaluated(
 
 def _answers(ui: Ui, lm: "LanguageModel", trait: PersonaTrait, **how: int) -> Dataset:
     ui.say(f"a trait: {len(trait.questions)} questions under {len(trait.instructions)} pairs of instructions")
-    with _bar(ui) as tell:
+    with stage_bar(ui) as tell:
         dataset: Dataset
         dataset, found = _with_torch().answer_trait(
             lm, trait, tell=lambda fraction: tell("answer", fraction, "Answering the questions"), **how
@@ -344,23 +342,6 @@ def _rows(text: str, expected: str = "--drop is rows such as 3,17-20") -> list[i
         return local_files.numbers_of(text) if text else []
     except ValueError as error:
         raise typer.BadParameter(expected) from error
-
-
-@contextmanager
-def _bar(ui: Ui) -> Iterator[Callable[[str, float, str], None]]:
-    """(stage, fraction, message) moves a bar; where there is no terminal, each message is a line, once."""
-    told: set[str] = set()
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=ui.err, transient=True, disable=not ui.err.is_terminal) as progress:
-        task = progress.add_task("", total=1.0)
-
-        def tell(stage: str, fraction: float, message: str) -> None:
-            if message not in told and (stage == "pilot" or not ui.err.is_terminal):
-                ui.say(message)
-            told.add(message)
-            progress.update(task, completed=fraction, description=message)
-
-        yield tell
 
 
 def _with_torch() -> Any:

@@ -48,11 +48,14 @@ def search(
         str, typer.Option(metavar="MODEL", help="Only for this base model, by name or hash.")
     ] = "",
     verdict: Annotated[str, typer.Option(metavar="VERDICT", help="pass, warn, insufficient or fail.")] = "",
+    grade: Annotated[str, typer.Option(metavar="GRADE", help="A, B, C or F.")] = "",
     mine: Annotated[bool, typer.Option("--mine", help="Your own, unpublished ones too.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
 ) -> None:
     """Search vectors, newest first."""
-    items = ui.hub.search(query, owner=owner, base_model=model, verdict=verdict, mine=mine, limit=limit)
+    items = ui.hub.search(
+        query, owner=owner, base_model=model, verdict=verdict, grade=grade, mine=mine, limit=limit
+    )
     ui.result({"items": items}, tables.vectors_table(items))
 
 

@@ -152,11 +152,12 @@ class Hub:
         owner: str = "",
         base_model: str = "",
         verdict: str = "",
+        grade: str = "",
         mine: bool = False,
         limit: int = 50,
     ) -> list[Json]:
         """Vectors with a released version, newest first; `mine` gives the token owner's, drafts and all."""
-        wanted = {"q": query, "owner": owner, "base_model": base_model, "verdict": verdict}
+        wanted = {"q": query, "owner": owner, "base_model": base_model, "verdict": verdict, "grade": grade}
         return self._pages("/vectors", wanted | {"mine": "1" if mine else ""}, limit)
 
     def show(self, reference: str) -> Json:

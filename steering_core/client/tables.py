@@ -113,7 +113,7 @@ def dataset_version_card(version: Json) -> RenderableType:
 
 def vectors_table(items: Sequence[Json]) -> RenderableType:
     """One line per vector."""
-    headings = ("vector", "version", "verdict", "base model", "summary")
+    headings = ("vector", "version", "verdict", "grade", "base model", "summary")
     return listing(headings, (_vector_row(item) for item in items), empty="nothing found")
 
 
@@ -143,11 +143,20 @@ def version_card(version: Json) -> RenderableType:
 
 
 def report_card(report: Json) -> RenderableType:
-    """The verdict, the metrics, where to start and how steady, and the dose–response with its control."""
+    """The verdict, what comes first, the gates and their metrics, where to start and how steady, and the
+    dose–response with its control. A report of version 1 has metrics alone.
+    """
+    grade = f"  grade {cell(report['grade'])} at tier {cell(report['tier'])}" if "grade" in report else ""
     parts: list[RenderableType] = [
         Text.assemble(
-            ("verdict ", "dim"), verdict_text(report["verdict"]), "  ", cell(report["summary"], most=500)
+            ("verdict ", "dim"),
+            verdict_text(report["verdict"]),
+            grade,
+            "  ",
+            cell(report["summary"], most=500),
         ),
+        *(Text(f"- {cell(line, most=500)}") for line in report.get("headlines", [])),
+        *_gates(report),
         Text(),
         metrics_table(report["metrics"]),
         *_steadiness(report),
@@ -157,6 +166,12 @@ def report_card(report: Json) -> RenderableType:
         parts += [Text(), dose_response_table(curve, report.get("trait"))]
         parts += [Text(note) for note in dose_response_notes(curve)]
     return Group(*parts)
+
+
+def _gates(report: Json) -> list[RenderableType]:
+    """One line per gate; nothing for a report from before there were any."""
+    rows = [(_words(gate["name"]), verdict_text(gate["verdict"])) for gate in report.get("gates", [])]
+    return [Text(), facts(rows)] if rows else []
 
 
 def _steadiness(report: Json) -> list[RenderableType]:
@@ -177,9 +192,14 @@ def _steadiness(report: Json) -> list[RenderableType]:
 
 
 def metrics_table(metrics: Sequence[Json]) -> RenderableType:
-    """One line per metric, with what stands beside it."""
-    headings = ("question", "measure", "value", "95 % interval", "beside it", "verdict")
-    return listing(headings, (_metric_row(metric) for metric in metrics), empty="no metrics")
+    """One line per metric, with what stands beside it; gate by gate where there are gates."""
+    gates = list(dict.fromkeys(metric.get("gate") for metric in metrics))
+    ordered = sorted(metrics, key=lambda metric: gates.index(metric.get("gate")))
+    headings = ["question", "measure", "value", "95 % interval", "beside it", "verdict"]
+    if gates == [None] or not gates:
+        return listing(headings, map(_metric_row, ordered), empty="no metrics")
+    rows = ((_words(metric.get("gate")) or "informs", *_metric_row(metric)) for metric in ordered)
+    return listing(["gate", *headings], rows, empty="no metrics")
 
 
 def inspection_card(found: Json) -> RenderableType:
@@ -239,6 +259,7 @@ def run_card(run: Json) -> RenderableType:
             ("dataset", run.get("dataset")),
             ("base model", run.get("base_model")),
             ("verdict", run.get("verdict")),
+            ("grade", run.get("grade")),
             ("error", f"{error['message']} ({error['code']})" if error else None),
             (
                 "statistics",
@@ -305,6 +326,7 @@ def _vector_row(item: Json) -> Sequence[Any]:
         f"{item['owner']}/{item['name']}",
         latest.get("version") or "draft",
         verdict_text(latest.get("verdict")),
+        latest.get("grade"),
         _model_name(latest.get("base_model")),
         latest.get("summary") or item.get("title"),
     )
@@ -333,6 +355,10 @@ def _run_row(run: Json) -> Sequence[Any]:
         verdict_text(run.get("verdict")),
         created,
     )
+
+
+def _words(name: Any) -> str:
+    return str(name or "").replace("_", " ")
 
 
 def _model_name(model: Any) -> str:
