@@ -53,7 +53,7 @@ def generate_replies(
     ]
     encoded = tokenizer(chats, add_special_tokens=False, padding=True, return_tensors="pt")
     torch.manual_seed(seed)
-    output = model.generate(  # type: ignore[misc]
+    output = model.generate(  # type: ignore[operator]
         input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"],
         max_new_tokens=MAX_NEW_TOKENS, do_sample=True, temperature=TEMPERATURE, top_k=0,
     )  # fmt: skip

@@ -92,13 +92,11 @@ def build_model(seed: int, vocab_size: int, architecture: Architecture = "llama"
 def _untrained(architecture: Architecture, sizes: dict[str, Any]) -> PreTrainedModel:
     if architecture == "llama":
         return LlamaForCausalLM(LlamaConfig(intermediate_size=320, **sizes))
-    experts = {
-        "num_experts": 8,
-        "num_experts_per_tok": 2,
-        "moe_intermediate_size": 96,
-        "norm_topk_prob": True,
-    }
-    config = Qwen3MoeConfig(intermediate_size=256, head_dim=32, router_aux_loss_coef=0.01, **experts, **sizes)
+    experts: dict[str, Any] = {
+        "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 96, "norm_topk_prob": True,
+        "head_dim": 32, "router_aux_loss_coef": 0.01,
+    }  # fmt: skip
+    config = Qwen3MoeConfig(intermediate_size=256, **experts, **sizes)
     model = Qwen3MoeForCausalLM(config)
     # One matrix product for all experts: a fifth less time than one after the other.
     model.set_experts_implementation("grouped_mm")
