@@ -22,6 +22,7 @@ from steering_core.pairs.pair import ContrastivePair
 
 LEAKAGE = 0.3
 NESTED = 0.9
+MOST = 1e6
 
 LENGTH = Definition(
     "length",
@@ -70,7 +71,8 @@ def length(axis: Axis) -> Metric:
     if nested >= NESTED:
         reason = (
             f"{told}, and {nested:.0%} of the pairs differ only by words that the longer answer adds, so "
-            "that a trait cannot be told from length. Give pairs whose longer answer is now this one, now that."
+            "that a trait cannot be told from length. Give pairs whose longer answer is not always the same "
+            "pole."
         )
         return Metric(LENGTH, "insufficient", reason, axis.sample, value, (low, high))
     reason = f"{told}: the direction may be one of length. Pairs of like length would show that it is not."
@@ -190,13 +192,13 @@ def without(scores: Projections, confound: Projections) -> Projections:
 
 
 def d_prime(found: Projections) -> float:
-    """Distance of the means in pooled standard deviations; infinite where nothing spreads.
+    """Distance of the means in pooled standard deviations, cut at a million, where nothing spreads.
 
     Source: Green and Swets, Signal Detection Theory and Psychophysics (1966).
     """
     gap = float(found.positive.mean() - found.negative.mean())
     spread = math.sqrt((found.positive.var() + found.negative.var()) / 2)
-    return gap / spread if spread else math.copysign(math.inf, gap)
+    return float(np.clip(gap / spread, -MOST, MOST)) if spread else math.copysign(MOST, gap)
 
 
 def is_nested(pair: ContrastivePair) -> bool:

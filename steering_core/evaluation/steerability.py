@@ -24,6 +24,7 @@ from steering_core.evaluation.evidence import (
     too_few,
 )
 from steering_core.evaluation.letter_bias import LETTER_BIAS, letter_bias
+from steering_core.evaluation.lexical_baseline import MOST
 from steering_core.evaluation.propensity import propensities
 from steering_core.evaluation.statistics import Floats, cluster_jackknife, clustered_proportion, slopes
 from steering_core.evaluation.subject import Findings, Subject, Tell
@@ -34,6 +35,7 @@ ANTI_STEERABLE_PASS, ANTI_STEERABLE_LIMIT = 0.10, 0.25
 MONOTONE_PASS, MONOTONE_FAIL = 0.9, 0.5
 LINEAR_PASS = 0.9
 STEADY_PASS = 1.0
+FLIPS_PASS = 0.05
 # Answers count as of like length where the longer is at most a tenth longer.
 LIKE_LENGTH = 1.1
 
@@ -78,7 +80,7 @@ FLIPS = Definition(
     None,
     "Does it turn the choice round?",
     "Share of items that prefer the positive answer at +0.3 and the negative one at -0.3",
-    "passes if the lower bound > 0; else warns",
+    f"passes if the lower bound ≥ {FLIPS_PASS}; else warns",
 )
 ALWAYS = (STEERABILITY, ANTI_STEERABLE, MONOTONICITY, LINEARITY, STEADINESS, FLIPS)
 
@@ -248,7 +250,7 @@ def _flips(curves: Curves) -> Metric:
     low, high = clustered_proportion(flipped, curves.clusters)
     return Metric(
         FLIPS,
-        "pass" if low > 0 else "warn",
+        "pass" if low >= FLIPS_PASS else "warn",
         f"{int(flipped.sum())} of {len(flipped)} items turn round; the bounds are {low:.0%} and {high:.0%}.",
         curves.sample,
         float(flipped.mean()),
@@ -310,9 +312,9 @@ def _side(curves: Curves, sign: int) -> float:
 
 
 def _steadiness(per_item: Floats) -> float:
-    """Infinite where all items move alike."""
-    spread = float(per_item.std())
-    return float(per_item.mean()) / spread if spread else float(np.copysign(np.inf, per_item.mean()))
+    """Cut at a million, where all items move alike."""
+    mean, spread = float(per_item.mean()), float(per_item.std())
+    return float(np.clip(mean / spread, -MOST, MOST)) if spread else float(np.copysign(MOST, mean))
 
 
 def _spearman(curves: Curves, values: Floats) -> float:
