@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 _TINY = 1e-300
 _CONVERGED = 1e-15
@@ -28,6 +29,7 @@ def beta_quantile(share: float, a: float, b: float) -> float:
     return _solve(lambda x: beta_cdf(x, a, b), share)
 
 
+@lru_cache(maxsize=256)
 def t_quantile(share: float, degrees: int) -> float:
     """Quantile of Student's t, for a share above one half."""
     x = beta_quantile(2 * (1 - share), degrees / 2, 0.5)

@@ -23,11 +23,13 @@ class ClusterBootstrap:
 
     Percentiles follow the skew of the estimate, but for few clusters they are too narrow: they are widened by
     sqrt(n / (n - 1)) and by Student's quantiles in place of normal ones, and still cover a mean of five
-    clusters 91 % of the time. A t interval with the jackknife's standard error does not follow the skew, and
-    is right where there is none. In simulations their hull covers 92 to 98 % from five clusters on.
+    clusters 91 % of the time. A t interval with the jackknife's standard error is right where there is no
+    skew; its end on the side of the long tail is moved out by what a mean's skew costs. In simulations the
+    hull of both covers 92 to 98 % from five clusters on.
 
-    Source: the expanded percentile interval of Hesterberg, arXiv 1411.5279; the jackknife of Efron, The
-    Jackknife, the Bootstrap and Other Resampling Plans (1982), chapter 3.
+    Source: Hesterberg, arXiv 1411.5279, for the expanded percentiles and the skewness-adjusted t interval;
+    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapter 3; Johnson, Journal of the
+    American Statistical Association 73 (1978), 536-544.
 
     Args:
         clusters: a label per item; items with equal labels are drawn together.
@@ -82,18 +84,19 @@ class ClusterBootstrap:
         resampled = resampled[np.isfinite(resampled)]
         if n < 2 or not len(resampled):
             return math.nan, math.nan
-        t = t_quantile(_UPPER, n - 1)
-        tail = 100 * NormalDist().cdf(-math.sqrt(n / (n - 1)) * t)
+        tail = 100 * NormalDist().cdf(-math.sqrt(n / (n - 1)) * t_quantile(_UPPER, n - 1))
         low, high = map(float, np.percentile(resampled, (tail, 100 - tail)))
-        value = float(estimate(np.ones((1, n)))[0])
-        reach = t * _jackknife_error(estimate(1 - np.eye(n)))
-        return (min(low, value - reach), max(high, value + reach)) if math.isfinite(reach) else (low, high)
+        value, left_out = float(estimate(np.ones((1, n)))[0]), estimate(1 - np.eye(n))
+        if not np.isfinite(left_out).all():
+            return low, high
+        lowest, highest = _t_interval(value, left_out)
+        return min(low, lowest), max(high, highest)
 
 
 def cluster_jackknife(
     clusters: Sequence[str], estimate: Callable[[npt.NDArray[np.bool_]], float]
 ) -> Interval:
-    """A t interval with the jackknife's standard error, for an estimate that no bootstrap can weigh.
+    """The t interval of `ClusterBootstrap` alone, for an estimate that no bootstrap can weigh.
 
     Args:
         clusters: a label per item.
@@ -105,8 +108,7 @@ def cluster_jackknife(
         return math.nan, math.nan
     value = estimate(np.ones(len(of), bool))
     left_out = np.array([estimate(of != cluster) for cluster in range(n)])
-    reach = t_quantile(_UPPER, n - 1) * _jackknife_error(left_out)
-    return value - reach, value + reach
+    return _t_interval(value, left_out)
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
@@ -168,10 +170,17 @@ def _divided(above: Floats, below: Floats) -> Floats:
     return shares
 
 
-def _jackknife_error(left_out: Floats) -> float:
-    """Standard error of an estimate from its values without each cluster."""
-    n = len(left_out)
-    return float(np.sqrt((n - 1) / n * np.sum((left_out - left_out.mean()) ** 2)))
+def _t_interval(value: float, left_out: Floats) -> Interval:
+    """From an estimate and its values without each cluster; longer on the side of the long tail."""
+    n, pulls = len(left_out), left_out.mean() - left_out
+    summed = float(pulls @ pulls)
+    if not summed:
+        return value, value
+    t, error = t_quantile(_UPPER, n - 1), math.sqrt((n - 1) / n * summed)
+    # A sixth of the skewness of the estimate, as in the acceleration of Efron's BCa intervals.
+    skew = float((pulls**3).sum()) / (6 * summed**1.5)
+    tail = error * skew * (1 + 2 * t**2)
+    return value - t * error + min(tail, 0.0), value + t * error + max(tail, 0.0)
 
 
 def _between(

