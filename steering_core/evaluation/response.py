@@ -110,15 +110,15 @@ def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
         return Section(tuple(Metric(d, "insufficient", reason, Sample(0, 0, "test")) for d in DEFINITIONS))
     response, written = _respond(subject, lambda fraction: tell(0.9 * fraction))
     found.response, found.window = response, find_window(response)
-    gain, gain_facts = _gain(subject, response)
-    monotone, monotone_facts = _monotone(subject, response, found.window)
+    gained, gain_facts = gain(subject, response)
+    rises, rise_facts = monotone(subject, response, found.window)
     families = _seen(subject, written)
     whole, whole_facts = _composite(subject, response, written)
     metrics = (
-        _coherence(subject, response, found.window),
-        monotone,
-        gain,
-        _gain_share(subject, response),
+        coherence(subject, response, found.window),
+        rises,
+        gained,
+        gain_share(subject, response),
         scorers_agree(families, Sample.of(written.clusters), written.clusters, len(subject.pairs)),
         whole,
     )
@@ -132,7 +132,7 @@ def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
             for r in written.samples(SAMPLE_PROMPTS if subject.scorer else SAMPLE_PROMPTS_UNSCORED)
         ],
         "gain": gain_facts,
-        "monotone": monotone_facts,
+        "monotone": rise_facts,
         "scorers": [seen.to_json() for seen in families],
         "composite": whole_facts,
     }
@@ -169,50 +169,7 @@ def measured_strength(subject: Subject, response: Response) -> float:
     return min(both, key=lambda strength: abs(strength - wanted))
 
 
-def _respond(subject: Subject, tell: Tell) -> tuple[Response, _Written]:
-    strengths = subject.budget.strengths
-    additions = subject.additions(strengths)
-    tokens, seed = subject.budget.max_new_tokens, subject.seed("sampling")
-    prompts, clusters = subject.test_prompts(subject.budget.n_prompts)
-    if subject.scorer is not None:
-        response, texts = generated_response(
-            subject.lm,
-            subject.place,
-            strengths,
-            additions,
-            prompts,
-            clusters,
-            subject.scorer,
-            max_new_tokens=tokens,
-            seed=seed,
-            progress=tell,
-        )
-        return response, _Written(prompts, clusters, _by_strength(strengths, texts))
-    _, items, item_clusters = subject.test_items(subject.budget.n_items)
-    response = propensity_response(
-        subject.lm, subject.place, strengths, additions, items, item_clusters, lambda f: tell(0.5 * f)
-    )
-    others = [strength for strength in strengths if strength not in ENDS]
-    written: dict[float, list[str]] = {}
-    for few, tried in ((prompts, ENDS), (prompts[:SAMPLE_PROMPTS_UNSCORED], others)):
-        pushed = subject.additions(tried) if tried else additions[:0]
-        texts = replies(subject.lm, subject.place, few, pushed, max_new_tokens=tokens, seed=seed)
-        written |= _by_strength(tried, texts)
-    return response, _Written(prompts, clusters, written)
-
-
-def _by_strength(strengths: Sequence[float], texts: Sequence[Sequence[str]]) -> dict[float, list[str]]:
-    return {strength: [row[i] for row in texts] for i, strength in enumerate(strengths)}
-
-
-def _seen(subject: Subject, written: _Written) -> list[Seen]:
-    return [
-        seen_by(judge, written.prompts, written.texts, written.clusters, subject.resampling)
-        for judge in judges_for(subject, written.prompts)
-    ]
-
-
-def _coherence(subject: Subject, response: Response, window: Interval | None) -> Metric:
+def coherence(subject: Subject, response: Response, window: Interval | None) -> Metric:
     """Coherence at ±0.3 beside coherence without steering; the verdict is how far the window reaches."""
     unsteered = response.coherence[:, response.strengths.index(0.0)]
     ends = [response.strengths.index(s) for s in (-CONTROL_STRENGTH, CONTROL_STRENGTH)]
@@ -237,7 +194,7 @@ def _coherence(subject: Subject, response: Response, window: Interval | None) ->
     )
 
 
-def _monotone(subject: Subject, response: Response, window: Interval | None) -> tuple[Metric, dict[str, Any]]:
+def monotone(subject: Subject, response: Response, window: Interval | None) -> tuple[Metric, dict[str, Any]]:
     """Over the window, or over ±0.3 where that has too few strengths: beyond it curves may turn."""
     low, high = window or (0.0, 0.0)
     columns = [i for i, s in enumerate(response.strengths) if low <= s <= high]
@@ -253,7 +210,7 @@ def _monotone(subject: Subject, response: Response, window: Interval | None) -> 
         few = f"{len(columns)} strengths were measured; a verdict needs {MIN_STRENGTHS}: use standard tier."
         needed = _needed(subject, response) if reason else None
         return Metric(MONOTONE, "insufficient", reason or few, sample, value, needed=needed), facts
-    low, high = cluster_jackknife(response.clusters, lambda kept: spearman(strengths, scores[kept].mean(0)))
+    low, high = cluster_jackknife(response.clusters, lambda mask: spearman(strengths, scores[mask].mean(0)))
     interval = (max(low, -1.0), min(high, 1.0))
     metric = Metric(
         MONOTONE,
@@ -269,7 +226,8 @@ def _monotone(subject: Subject, response: Response, window: Interval | None) -> 
     return metric, facts
 
 
-def _gain(subject: Subject, response: Response) -> tuple[Metric, dict[str, Any]]:
+def gain(subject: Subject, response: Response) -> tuple[Metric, dict[str, Any]]:
+    """What the recommended strength adds to the score without steering, with its facts."""
     strength = measured_strength(subject, response)
     base, change = response.at(0.0), response.at(strength) - response.at(0.0)
     value, spread = float(change.mean()), float(base.std(ddof=1)) if len(base) > 1 else 0.0
@@ -296,7 +254,7 @@ def _gain(subject: Subject, response: Response) -> tuple[Metric, dict[str, Any]]
     return Metric(GAIN, verdict, f"{told}{part}.", sample, value, interval, beside), facts
 
 
-def _gain_share(subject: Subject, response: Response) -> Metric:
+def gain_share(subject: Subject, response: Response) -> Metric:
     """A prompt whose score stays as it was says nothing of the direction; the reason counts them."""
     strength = measured_strength(subject, response)
     change = response.at(strength) - response.at(0.0)
@@ -305,8 +263,8 @@ def _gain_share(subject: Subject, response: Response) -> Metric:
     rises, sample = change[moved] > 0, Sample.of(clusters)
     share = float(rises.mean()) if len(moved) else None
     counts = (
-        f"At strength {strength:g}, of {len(change)} prompts the score rises for {int(rises.sum())}, falls for "
-        f"{int((~rises).sum())} and stays for {len(change) - len(moved)}."
+        f"At strength {strength:g}, of {len(change)} prompts the score rises for {int(rises.sum())}, falls "
+        f"for {int((~rises).sum())} and stays for {len(change) - len(moved)}."
     )
     if reason := too_few(response.clusters):
         needed = _needed(subject, response)
@@ -318,6 +276,50 @@ def _gain_share(subject: Subject, response: Response) -> Metric:
         passes=rises.mean() >= GAIN_SHARE_PASS and low > GAIN_SHARE_LIMIT, fails=high < GAIN_SHARE_LIMIT
     )
     return Metric(GAIN_SHARE, verdict, counts, sample, share, (low, high))
+
+
+def _respond(subject: Subject, tell: Tell) -> tuple[Response, _Written]:
+    strengths = subject.budget.strengths
+    additions = subject.additions(strengths)
+    tokens, seed = subject.budget.max_new_tokens, subject.seed("sampling")
+    prompts, clusters = subject.test_prompts(subject.budget.n_prompts)
+    if subject.scorer is not None:
+        response, texts = generated_response(
+            subject.lm,
+            subject.place,
+            strengths,
+            additions,
+            prompts,
+            clusters,
+            subject.scorer,
+            max_new_tokens=tokens,
+            seed=seed,
+            progress=tell,
+        )
+        return response, _Written(prompts, clusters, _by_strength(strengths, texts))
+    _, items, item_clusters = subject.test_items(subject.budget.n_items)
+    response = propensity_response(
+        subject.lm, subject.place, strengths, additions, items, item_clusters, lambda f: tell(0.5 * f)
+    )
+    others = [strength for strength in strengths if strength not in ENDS]
+    written: dict[float, list[str]] = {}
+    for few, tried in ((prompts, ENDS), (prompts[:SAMPLE_PROMPTS_UNSCORED], others)):
+        if tried:
+            pushed = subject.additions(tried)
+            texts = replies(subject.lm, subject.place, few, pushed, max_new_tokens=tokens, seed=seed)
+            written |= _by_strength(tried, texts)
+    return response, _Written(prompts, clusters, written)
+
+
+def _by_strength(strengths: Sequence[float], texts: Sequence[Sequence[str]]) -> dict[float, list[str]]:
+    return {strength: [row[i] for row in texts] for i, strength in enumerate(strengths)}
+
+
+def _seen(subject: Subject, written: _Written) -> list[Seen]:
+    return [
+        seen_by(judge, written.prompts, written.texts, written.clusters, subject.resampling)
+        for judge in judges_for(subject, written.prompts)
+    ]
 
 
 def _composite(subject: Subject, response: Response, written: _Written) -> tuple[Metric, Mapping[str, Any]]:
