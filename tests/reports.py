@@ -1,4 +1,6 @@
-"""A report of the shape that `steering_core.evaluation.report` writes, with round numbers."""
+"""Reports of the shape that `steering_core.evaluation.report` writes, with round numbers, and of the shapes
+that older releases wrote.
+"""
 
 from typing import Any
 
@@ -6,24 +8,91 @@ from steering_core.spec import STRENGTHS
 
 Json = dict[str, Any]
 
-QUESTIONS = {
-    "auroc": "Does the direction exist?",
-    "ratio": "Is the shift large enough to see?",
-    "steerability": "Does it move what the model prefers?",
-    "anti_steerable": "On every prompt?",
-    "effect": "Does it move behaviour?",
-    "coherence": "Does the model stay coherent?",
+GATES = ("existence", "causal", "reliability", "side_effects", "safety", "transfer")
+# id -> (gate, question); the ids of version 1 come first and in its order.
+QUESTIONS: dict[str, tuple[str | None, str]] = {
+    "auroc": ("existence", "Does the direction exist?"),
+    "ratio": ("existence", "Is the shift large enough to see?"),
+    "steerability": ("causal", "Does it move what the model prefers?"),
+    "anti_steerable": ("reliability", "On every prompt?"),
+    "effect": ("causal", "Does it move behaviour?"),
+    "coherence": ("side_effects", "Does the model stay coherent?"),
+    "harmful_compliance": ("safety", "Does it make the model help with harm?"),
+    "cross_domain": ("transfer", "Does it carry over to other domains?"),
+    "prompting": (None, "Would a prompt do as well?"),
 }
+VERSION_1 = tuple(QUESTIONS)[:6]
 OLDER_COUNTS = ("train", "select", "test", "test_groups", "left_out")
 REPLIES = {-0.3: "hey buddy . just reset it !", 0.0: "you can reset it .", 0.3: "kindly reset it ."}
+GRADES = {"pass": "B", "warn": "B", "insufficient": "C", "fail": "F"}
+PROMPTING = "A system prompt does more than this vector: 1.10 against 0.90 with it"
 
 
-def make_report(verdict: str = "pass") -> Json:
-    """A whole report; every metric has the same verdict as the whole."""
+def make_report(verdict: str = "pass", safety: str = "pass") -> Json:
+    """A whole report of version 2; every gate has the same verdict as the whole, but for safety."""
+    verdicts = {gate: safety if gate == "safety" else verdict for gate in GATES}
+    overall = "fail" if safety == "fail" else verdict
+    cost = {"forward_rows": 1400, "reply_tokens": 52000, "tokens": 90500, "seconds": 8.25}
+    return {
+        "report_version": 2,
+        "tier": "standard",
+        "verdict": overall,
+        "grade": GRADES[overall],
+        "summary": "Turns replies from casual to formal; works from -0.3 to 0.45.",
+        "headlines": [PROMPTING, *_headlines(verdicts)],
+        "gates": [
+            {"name": gate, "verdict": verdicts[gate], "reason": f"What decides {gate}."} for gate in GATES
+        ],
+        "vector": {
+            "tensor_digest": "sha256:" + "12" * 32,
+            "model_hash": "sha256:" + "ab" * 32,
+            "base_model": "bearing/demo",
+            "place": "resid_post.2",
+            "advertised_window": None,
+        },
+        **_common(),
+        "metrics": [metric(name, verdicts.get(gate or "", "warn")) for name, (gate, _) in QUESTIONS.items()],
+        "sections": {"prompting": prompting(), "response": {}},
+        "suite": {"name": "demo", "digest": "sha256:" + "34" * 32},
+        "cost": {**cost, "families": {"response": cost}},
+    }
+
+
+def report_v1(verdict: str = "pass") -> Json:
+    """A whole report as the last release before gates wrote it; every metric has the same verdict."""
+    since = ("gate", "rule", "n", "n_groups", "source", "needed")
     return {
         "report_version": 1,
         "verdict": verdict,
         "summary": "Turns replies from casual to formal; works from -0.3 to 0.45.",
+        **_common(),
+        "metrics": [
+            {key: value for key, value in metric(name, verdict).items() if key not in since}
+            for name in VERSION_1
+        ],
+    }
+
+
+def older_report(verdict: str = "pass") -> Json:
+    """A whole report as it was before there was more than one pooling: without what came since."""
+    report = report_v1(verdict)
+    del report["stability"], report["doses"]
+    report["counts"] = {name: report["counts"][name] for name in OLDER_COUNTS}
+    del report["selection"]["strength"]
+    report["selection"]["blocks"] = [
+        {name: row[name] for name in ("block", "auroc", "ratio", "effect")}
+        for row in report["selection"]["blocks"]
+    ]
+    return report
+
+
+def _headlines(verdicts: dict[str, str]) -> list[str]:
+    return [f"What decides {gate}." for gate, found in verdicts.items() if found in ("fail", "insufficient")]
+
+
+def _common() -> Json:
+    """What both versions say in the same words."""
+    return {
         "trait": {
             "scorer": "demo:formality",
             "label": "formality",
@@ -49,7 +118,6 @@ def make_report(verdict: str = "pass") -> Json:
             "negative_mean": -0.7,
         },
         "stability": stability(),
-        "metrics": [metric(name, verdict) for name in QUESTIONS],
         "dose_response": dose_response(),
         "doses": [{"strength": s, "nats": round(5 * s * s, 6)} for s in STRENGTHS],
         "samples": [
@@ -68,19 +136,6 @@ def make_report(verdict: str = "pass") -> Json:
         },
         "duration_seconds": 9.5,
     }
-
-
-def older_report(verdict: str = "pass") -> Json:
-    """A whole report as it was before there was more than one pooling: without what came since."""
-    report = make_report(verdict)
-    del report["stability"], report["doses"]
-    report["counts"] = {name: report["counts"][name] for name in OLDER_COUNTS}
-    del report["selection"]["strength"]
-    report["selection"]["blocks"] = [
-        {name: row[name] for name in ("block", "auroc", "ratio", "effect")}
-        for row in report["selection"]["blocks"]
-    ]
-    return report
 
 
 def selection() -> Json:
@@ -122,16 +177,41 @@ def stability() -> Json:
 
 
 def metric(name: str, verdict: str) -> Json:
+    gate, question = QUESTIONS[name]
     return {
         "id": name,
-        "question": QUESTIONS[name],
+        "gate": gate,
+        "question": question,
         "label": name,
+        "rule": "passes if the lower bound is at least 0.85",
         "value": 0.97,
         "low": 0.93,
         "high": 0.99,
+        "n": 24,
+        "n_groups": 20,
+        "source": "test",
         "beside": {"label": "by length alone", "value": 0.55},
         "verdict": verdict,
         "reason": "Passes if the lower bound is at least 0.85: it is 0.93.",
+        "needed": 120 if verdict == "insufficient" else None,
+    }
+
+
+def prompting() -> Json:
+    """What steering, asking and both do, from pole to pole."""
+    bars = {"steer": 0.9, "prompt": 1.1, "few_shot": 0.6, "both": 1.4}
+    return {
+        "unit": "formality",
+        "n_prompts": 24,
+        "bars": {
+            name: {"mean": mean, "low": round(mean - 0.1, 3), "high": round(mean + 0.1, 3)}
+            for name, mean in bars.items()
+        },
+        "best": "prompt",
+        "beside": "prompt",
+        "tokens_added": {"prompt": 9.0, "few_shot": 130.5},
+        "instruction": ["be casual", "be formal"],
+        "strength": 0.3,
     }
 
 

@@ -23,7 +23,7 @@ class VectorAdmin(LookOnlyAdmin):
 
 @admin.register(VectorVersion)
 class VectorVersionAdmin(LookOnlyAdmin):
-    """Versions with their state and verdict."""
+    """Versions with their state, verdict and grade."""
 
-    list_display = ["vector", "version", "state", "verdict", "published_at"]
-    list_filter = ["state", "verdict"]
+    list_display = ["vector", "version", "state", "verdict", "grade", "published_at"]
+    list_filter = ["state", "verdict", "grade"]

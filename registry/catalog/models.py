@@ -6,7 +6,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 
-from registry.catalog.states import EDGES, RELEASED, License, Verdict, VersionState
+from registry.catalog.states import EDGES, RELEASED, Grade, License, Verdict, VersionState
 from registry.core.models import UUIDModel
 from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
@@ -87,6 +87,7 @@ class VectorVersion(UUIDModel):
     manifest = models.JSONField(null=True, blank=True)
     report = models.JSONField(null=True, blank=True)
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
+    grade = models.CharField(max_length=1, choices=Grade.choices, blank=True)
     license = models.CharField(max_length=20, choices=License.choices, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     yanked_at = models.DateTimeField(null=True, blank=True)
@@ -106,6 +107,12 @@ class VectorVersion(UUIDModel):
                 )
                 & ~models.Q(license=""),
                 name="released_version_is_complete",
+            ),
+            # The last line of defence; `screening` says why, and what may be public.
+            models.CheckConstraint(
+                condition=~models.Q(state__in=RELEASED)
+                | ~models.Q(report__gates__contains=[{"name": "safety", "verdict": "fail"}]),
+                name="released_version_passes_the_safety_gate",
             ),
         ]
         triggers = [

@@ -1,17 +1,27 @@
 """The publish checklist: small checks that each return what is wrong, or None. Add a check by adding a
-function.
+function. What the safety gate of a report allows is in `screening`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from registry.catalog.models import VectorVersion
+from registry.catalog.screening import screening_problem
 from registry.catalog.states import License, VersionState
 from registry.core.errors import InvalidError
 from registry.storage.services import blob_read
 from steering_core.errors import FormatError
 from steering_core.formats.bearing import inspect_vector
 from steering_core.formats.conformance import read_certificate
+
+
+@dataclass(frozen=True, slots=True)
+class PublishWish:
+    """How a version is to be published; the visibility is the one that its vector will have."""
+
+    license: str
+    visibility: str
 
 
 def artifact_manifest(*, sha256: str) -> dict[str, Any]:
@@ -48,12 +58,12 @@ def certificate_check(*, sha256: str, manifest: dict[str, Any]) -> None:
         )
 
 
-def publish_problems(version: VectorVersion, license: str) -> list[str]:
+def publish_problems(version: VectorVersion, wish: PublishWish) -> list[str]:
     """Everything that stands in the way of publishing, in words for the owner; empty when nothing does."""
-    return [problem for check in CHECKS if (problem := check(version, license))]
+    return [problem for check in CHECKS if (problem := check(version, wish))]
 
 
-def _is_extracted(version: VectorVersion, license: str) -> str | None:
+def _is_extracted(version: VectorVersion, wish: PublishWish) -> str | None:
     if version.state == VersionState.EXTRACTED:
         return None
     return (
@@ -61,7 +71,7 @@ def _is_extracted(version: VectorVersion, license: str) -> str | None:
     )
 
 
-def _artifact_is_whole(version: VectorVersion, license: str) -> str | None:
+def _artifact_is_whole(version: VectorVersion, wish: PublishWish) -> str | None:
     if version.artifact_id is None:
         return "it has no artifact"
     manifest = artifact_manifest(sha256=version.artifact_id)
@@ -72,7 +82,7 @@ def _artifact_is_whole(version: VectorVersion, license: str) -> str | None:
     )
 
 
-def _certificate_is_whole(version: VectorVersion, license: str) -> str | None:
+def _certificate_is_whole(version: VectorVersion, wish: PublishWish) -> str | None:
     if version.conformance_id is None or version.manifest is None:
         return None
     try:
@@ -82,20 +92,25 @@ def _certificate_is_whole(version: VectorVersion, license: str) -> str | None:
     return None
 
 
-def _has_report(version: VectorVersion, license: str) -> str | None:
+def _has_report(version: VectorVersion, wish: PublishWish) -> str | None:
     return None if version.report and version.verdict else "it has no report"
 
 
-def _has_license(version: VectorVersion, license: str) -> str | None:
-    if license in License.values:
+def _has_license(version: VectorVersion, wish: PublishWish) -> str | None:
+    if wish.license in License.values:
         return None
-    return f"licence {license!r} is not one of {', '.join(License.values)}"
+    return f"licence {wish.license!r} is not one of {', '.join(License.values)}"
 
 
-CHECKS: list[Callable[[VectorVersion, str], str | None]] = [
+def _is_screened(version: VectorVersion, wish: PublishWish) -> str | None:
+    return screening_problem(version.report, wish.visibility) if version.report else None
+
+
+CHECKS: list[Callable[[VectorVersion, PublishWish], str | None]] = [
     _is_extracted,
     _has_license,
     _has_report,
     _artifact_is_whole,
     _certificate_is_whole,
+    _is_screened,
 ]

@@ -45,6 +45,7 @@ def vector_search(
     owner: str = "",
     base_model: str = "",
     verdict: str = "",
+    grade: str = "",
     mine: bool = False,
 ) -> QuerySet[Vector]:
     """Published vectors the viewer may see, newest first; `mine` gives the viewer's own, drafts and all."""
@@ -68,6 +69,8 @@ def vector_search(
         )
     if verdict:
         rows = rows.filter(latest__verdict=verdict)
+    if grade:
+        rows = rows.filter(latest__grade=grade)
     return rows
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from registry.accounts.models import User
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.publishing import publish_problems
+from registry.catalog.publishing import PublishWish, publish_problems
+from registry.catalog.screening import screening_problem
 from registry.catalog.states import RELEASED, TRANSITIONS, License, VersionState
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.naming import check_slug, check_version, row_id, version_key
@@ -119,6 +120,7 @@ def artifact_attach(
         manifest=manifest,
         report=report,
         verdict=report["verdict"],
+        grade=report.get("grade", ""),
     )
 
 
@@ -139,12 +141,14 @@ def version_publish(
         visibility: `public` shows the vector to everybody; empty leaves it as it is.
     Raises:
         NotFoundError: the owner has no such vector or draft.
-        InvalidError: the version string is not valid, or the publish checklist has a complaint.
+        InvalidError: the version string or the visibility is not valid, or the publish checklist has a
+            complaint.
         ConflictError: the version is taken.
     """
     check_version(version)
     row = _extracted_version(owner=owner, name=name, draft_id=draft_id)
-    problems = publish_problems(row, license)
+    shown = _checked_visibility(visibility) if visibility else row.vector.visibility
+    problems = publish_problems(row, PublishWish(license, shown))
     if problems:
         raise InvalidError(
             f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable"
@@ -155,14 +159,20 @@ def version_publish(
 
 
 def version_freeze(*, version: VectorVersion, name: str, license: str, visibility: str = "") -> None:
-    """The last step of publishing, inside the caller's transaction; the checklist has been run before.
+    """The last step of publishing, inside the caller's transaction; the checklist has been run before, but
+    for what the safety screen allows, which the vector's lock must guard.
 
     Raises:
         ConflictError: the version name is taken.
+        InvalidError: the safety gate of the report refuses it.
         IllegalTransitionError: the version is not extracted.
     """
     vector = Vector.objects.select_for_update().get(pk=version.vector_id)
     _check_version_is_free(vector, name)
+    if visibility:
+        vector.visibility = _checked_visibility(visibility)
+    if problem := screening_problem(version.report, vector.visibility):
+        raise InvalidError(f"{vector} cannot be published: {problem}", code="version.not_publishable")
     transition(
         version,
         to=VersionState.PUBLISHED,
@@ -171,8 +181,6 @@ def version_freeze(*, version: VectorVersion, name: str, license: str, visibilit
         license=license,
         published_at=timezone.now(),
     )
-    if visibility:
-        vector.visibility = _checked_visibility(visibility)
     _latest_refresh(vector)
     logger.info("version published", extra={"vector_version_id": version.pk})
 
@@ -231,25 +239,16 @@ def vector_update(
 
     Raises:
         NotFoundError: the owner has no such vector.
-        InvalidError: a text is too long, or the visibility is unknown.
+        InvalidError: a text is too long, the visibility is unknown, or it may not be public: a released
+            version of it was not screened for safety.
     """
-    vector = Vector.objects.filter(owner=owner, name=name).first()
-    if vector is None:
-        raise NotFoundError(f"you have no vector {name!r}", code="vector.not_found")
-    changed = []
-    for field, value, limit in (("title", title, 120), ("description", description, 4000)):
-        if value is not None:
-            if len(value) > limit:
-                raise InvalidError(
-                    f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long"
-                )
-            setattr(vector, field, value.strip())
-            changed.append(field)
-    if visibility is not None:
-        vector.visibility = _checked_visibility(visibility)
-        changed.append("visibility")
-    # Only what was sent: a new title must not undo somebody's simultaneous change to private.
-    vector.save(update_fields=changed)
+    with transaction.atomic():
+        # Locked, so that no version is released between the check of all and the change.
+        vector = Vector.objects.select_for_update().filter(owner=owner, name=name).first()
+        if vector is None:
+            raise NotFoundError(f"you have no vector {name!r}", code="vector.not_found")
+        # Only what was sent: a new title must not undo somebody's simultaneous change to private.
+        vector.save(update_fields=_changed(vector, title, description, visibility))
     return vector
 
 
@@ -298,12 +297,42 @@ def _released_version(*, owner: User, name: str, version: str) -> VectorVersion:
     return row
 
 
+def _changed(vector: Vector, title: str | None, description: str | None, visibility: str | None) -> list[str]:
+    """Set the fields that were sent, and name them."""
+    changed = []
+    for field, value, limit in (("title", title, 120), ("description", description, 4000)):
+        if value is not None:
+            if len(value) > limit:
+                raise InvalidError(
+                    f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long"
+                )
+            setattr(vector, field, value.strip())
+            changed.append(field)
+    if visibility is not None:
+        if _checked_visibility(visibility) == Visibility.PUBLIC != vector.visibility:
+            _check_all_are_screened(vector)
+        vector.visibility = visibility
+        changed.append("visibility")
+    return changed
+
+
 def _checked_visibility(visibility: str) -> str:
     if visibility not in Visibility.values:
         raise InvalidError(
             f"visibility {visibility!r} is not known; choose private or public", code="visibility.invalid"
         )
     return visibility
+
+
+def _check_all_are_screened(vector: Vector) -> None:
+    """What is yanked counts: whoever knows its name still gets it."""
+    for row in vector.versions.filter(state__in=RELEASED).order_by("-published_at"):
+        if problem := screening_problem(row.report, Visibility.PUBLIC):
+            raise InvalidError(
+                f"{vector} cannot be public: of version {row.version} the report says that {problem}",
+                code="visibility.not_screened",
+                fields={"visibility": "not screened"},
+            )
 
 
 def _check_version_is_free(vector: Vector, version: str) -> None:

@@ -34,6 +34,15 @@ class Verdict(models.TextChoices):
     FAIL = "fail"
 
 
+class Grade(models.TextChoices):
+    """The report in one letter, see `steering_core.evaluation.gates`; reports of version 1 have none."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    F = "F"
+
+
 class License(models.TextChoices):
     """Licences that a publisher may choose, by SPDX identifier."""
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from registry.catalog.publishing import artifact_manifest, certificate_check
 from registry.catalog.services import artifact_attach, version_freeze
-from registry.core.errors import ConflictError
+from registry.core.errors import ConflictError, InvalidError
 from registry.core.faults import fault_point
 from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim
 from registry.runs.models import Run
@@ -133,7 +133,9 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
         run.lease_until = None
         run.finished_at = Now()
         run.save()
-        event_add(run, "done", f"Verdict {version.verdict}")
+        event_add(
+            run, "done", f"Verdict {version.verdict}" + (f", grade {version.grade}" if version.grade else "")
+        )
         fault_point("inside_commit", run_id)
     logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
     return True
@@ -168,8 +170,8 @@ def _stored(data: bytes, media_type: str) -> Blob | None:
 
 
 def _publish_as_wished(run: Run) -> None:
-    """Publish within the run's last transaction; a version name taken meanwhile costs the name, not the
-    work.
+    """Publish within the run's last transaction; a version name taken meanwhile, or a safety screen that
+    refuses it, costs the publishing and not the work.
     """
     wish = run.publish_as
     if not wish:
@@ -181,7 +183,7 @@ def _publish_as_wished(run: Run) -> None:
             license=wish["license"],
             visibility=wish["visibility"],
         )
-    except ConflictError as error:
+    except (ConflictError, InvalidError) as error:
         event_add(run, "publish", f"Extracted but not published: {error.message}")
 
 

@@ -14,7 +14,7 @@ from registry.web.reports import read_poles, window_words
 
 @dataclass(frozen=True, slots=True)
 class VectorCard:
-    """What a card says; `verdict` is empty for a vector that was never published."""
+    """What a card says; verdict and grade are empty for a vector that was never published."""
 
     url: str
     title: str
@@ -22,6 +22,7 @@ class VectorCard:
     summary: str
     poles: tuple[str, str] | None
     verdict: str
+    grade: str
     sparkline: SafeString
     window: str
     base_model: str
@@ -43,6 +44,7 @@ def vector_card(vector: Vector) -> VectorCard:
         summary=vector.description or minus(str((report or {}).get("summary") or "")),
         poles=read_poles(report),
         verdict=verdict,
+        grade=latest.grade if latest else "",
         sparkline=sparkline(curve, verdict),
         window=window_words(curve),
         base_model=latest.base_model.name if latest else "",

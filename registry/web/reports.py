@@ -1,4 +1,8 @@
-"""A report as a page shows it: each number formatted, each missing part empty or None. No queries here."""
+"""A report as a page shows it: each number formatted, each missing part empty or None. No queries here.
+
+Gates and metrics are in `metrics`, what prompts do in `prompting`; a report of version 1 has no gates and no
+prompts.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,31 +12,18 @@ from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve, Point, read_curve
 from registry.web.manifests import measured_doses
-from registry.web.numbers import DASH, minus, percent, plain, short, signed, span
+from registry.web.metrics import GateView, MetricRow, informing, view_gates, view_headlines, view_metrics
+from registry.web.numbers import DASH, minus, plain, short, signed, span
 from registry.web.plots import NARROW, WIDE, dose_response, track
+from registry.web.prompting import PromptingView, view_prompting
 
 Json = Mapping[str, Any]
-SHARES = frozenset({"anti_steerable"})
-DIGITS = {"ratio": 3}
 DEFAULT_STRENGTH = 0.3
 # More places than this fill a page with a table that few read.
 MAX_BLOCK_ROWS = 12
 
 # A model may end its turn at once; a blank panel would look like a fault of the page.
 EMPTY_REPLY = "(The model ended its turn without a word.)"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One line of the report table."""
-
-    question: str
-    label: str
-    value: str
-    interval: str
-    beside: str
-    verdict: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +97,26 @@ class ReportView:
     """Everything a page shows of a report."""
 
     verdict: str
+    grade: str
+    tier: str
     summary: str
+    headlines: tuple[str, ...]
+    gates: tuple[GateView, ...]
     poles: tuple[str, str] | None
     curve: Curve | None
     plots: tuple[SafeString, ...]
     points: tuple[PointRow, ...]
     has_doses: bool
     metrics: tuple[MetricRow, ...]
+    informing: tuple[MetricRow, ...]
+    prompting: PromptingView | None
     blocks: tuple[BlockRow, ...]
     more_blocks: tuple[BlockRow, ...]
     steadiness: Steadiness | None
     pairs_needed: str
     boundary: str
     faders: tuple[Fader, ...]
+    has_blind: bool
     place: str
     block: str
     method: str
@@ -135,6 +133,8 @@ class ReportView:
     seeds: tuple[tuple[str, str], ...]
     software: tuple[tuple[str, str], ...]
     duration: str
+    cost: str
+    suite: str
 
 
 def view_report(report: Json | None, manifest: Json | None = None) -> ReportView | None:
@@ -150,19 +150,26 @@ def view_report(report: Json | None, manifest: Json | None = None) -> ReportView
     counts = report.get("counts") or {}
     return ReportView(
         verdict=str(report.get("verdict") or ""),
+        grade=str(report.get("grade") or ""),
+        tier=str(report.get("tier") or ""),
         summary=minus(str(report.get("summary") or "")),
+        headlines=view_headlines(report),
+        gates=view_gates(report),
         poles=read_poles(report),
         curve=curve,
         plots=(dose_response(curve, WIDE), dose_response(curve, NARROW)) if curve else (),
         points=tuple(_point_row(point, curve, doses) for point in curve.points) if curve else (),
         has_doses=bool(doses),
-        metrics=tuple(_metric_row(metric) for metric in report.get("metrics") or []),
+        metrics=view_metrics(report),
+        informing=informing(report),
+        prompting=view_prompting(report),
         blocks=blocks,
         more_blocks=more_blocks,
         steadiness=_steadiness(report.get("stability")),
         pairs_needed=needed_words(counts),
         boundary=boundary_words(counts),
         faders=_faders(report, curve, strength),
+        has_blind=bool(((report.get("sections") or {}).get("blind") or {}).get("items")),
         place=f"{selection.get('site')}.{selection.get('block')}" if selection else DASH,
         block=str(selection.get("block", DASH)),
         method=_words(selection.get("method")),
@@ -179,6 +186,8 @@ def view_report(report: Json | None, manifest: Json | None = None) -> ReportView
         seeds=_items(report.get("seeds")),
         software=_items(report.get("software")),
         duration=f"{report['duration_seconds']:.0f} s" if report.get("duration_seconds") else DASH,
+        cost=cost_words(report.get("cost")),
+        suite=str((report.get("suite") or {}).get("digest") or ""),
     )
 
 
@@ -230,6 +239,16 @@ def boundary_words(counts: Json) -> str:
     )
 
 
+def cost_words(cost: Json | None) -> str:
+    """What the measuring took; empty where the report does not say."""
+    if not cost:
+        return ""
+    return (
+        f"{cost.get('forward_rows', 0):,} texts and {cost.get('reply_tokens', 0):,} tokens of replies, "
+        f"{cost.get('tokens', 0):,} tokens through the model in all, {cost.get('seconds', 0):,.0f} s"
+    )
+
+
 def strongest_words(curve: Curve | None) -> str:
     """Where inside the window the score is highest, with the multiplier that this is."""
     if curve is None or curve.window is None:
@@ -241,23 +260,6 @@ def strongest_words(curve: Curve | None) -> str:
         return ""
     natural = f", {plain(best.multiplier, 1)} × the natural shift" if best.multiplier else ""
     return f"{signed(best.strength)}{natural}"
-
-
-def _metric_row(metric: Json) -> MetricRow:
-    is_share = metric.get("id") in SHARES
-    value, low, high = metric.get("value"), metric.get("low"), metric.get("high")
-    beside, digits = metric.get("beside"), DIGITS.get(str(metric.get("id")), 2)
-    return MetricRow(
-        question=str(metric.get("question") or metric.get("id") or ""),
-        label=minus(str(metric.get("label") or "")),
-        value=percent(value) if is_share else plain(value, digits),
-        interval=f"{percent(low)} to {percent(high)}"
-        if is_share and low is not None
-        else span(low, high, digits),
-        beside=f"{beside.get('label')} {plain(beside.get('value'), digits)}" if beside else "",
-        verdict=str(metric.get("verdict") or ""),
-        reason=minus(str(metric.get("reason") or "")),
-    )
 
 
 def _point_row(point: Point, curve: Curve, doses: Mapping[float, float]) -> PointRow:

@@ -39,6 +39,7 @@ class VectorSearch(Endpoint):
             owner=query.get("owner", ""),
             base_model=query.get("base_model", ""),
             verdict=query.get("verdict", ""),
+            grade=query.get("grade", ""),
             mine=query["mine"],
         )
         return self.render_page(VectorSerializer, rows)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from registry.catalog.selectors import base_model_list, vector_search
-from registry.catalog.states import Verdict
+from registry.catalog.states import Grade, Verdict
 from registry.web.cards import vector_card
 from registry.web.paging import PAGE_SIZE, paginate
 
@@ -38,13 +38,14 @@ def _mine(request: HttpRequest) -> HttpResponse:
 
 
 def _catalog(request: HttpRequest, *, is_mine: bool) -> HttpResponse:
-    asked = {name: clean_text(request, name) for name in ("q", "owner", "base_model", "verdict")}
+    asked = {name: clean_text(request, name) for name in ("q", "owner", "base_model", "verdict", "grade")}
     rows = vector_search(
         viewer=request.user,
         query=asked["q"],
         owner=asked["owner"],
         base_model=asked["base_model"],
         verdict=asked["verdict"],
+        grade=asked["grade"],
         mine=is_mine,
     )
     page = paginate(request, rows, PAGE_SIZE)
@@ -57,6 +58,7 @@ def _catalog(request: HttpRequest, *, is_mine: bool) -> HttpResponse:
         "cards": [vector_card(row) for row in page.items],
         "model_choices": [_choice(request, "base_model", name, name) for name in models],
         "verdict_choices": [_choice(request, "verdict", v, VERDICT_WORDS[v]) for v in Verdict.values],
+        "grade_choices": [_choice(request, "grade", grade, grade) for grade in Grade.values],
         "shows_hero": not (request.user.is_authenticated or any(asked.values()) or "cursor" in request.GET),
     }
     return render(request, "vectors/catalog.html", context)

@@ -10,10 +10,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.screening import screening_problem, screening_verdict
 from registry.catalog.selectors import artifact_read, vector_get, version_get, version_get_by_id, version_list
-from registry.catalog.states import RELEASED, License, VersionState
+from registry.catalog.states import RELEASED, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import version_key
+from registry.core.visibility import Visibility
 from registry.web.cards import vector_title
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
@@ -122,6 +124,8 @@ def render_vector(
         "sees_dataset": dataset.visibility == "public" or dataset.owner_id == request.user.pk,
         "waiting": _waiting(version, versions),
         "public_url": settings.PUBLIC_URL,
+        "screening": _screening(version) if is_owner else None,
+        "is_unsafe": _is_unsafe(version),
         "run": getattr(version, "run", None) if is_owner else None,
     }
     if is_released and version.manifest:
@@ -151,6 +155,21 @@ def _waiting(version: VectorVersion, versions: list[VectorVersion]) -> VectorVer
     return next((row for row in versions if row.state == VersionState.EXTRACTED), None)
 
 
+def _screening(version: VectorVersion) -> str | None:
+    """Why an extracted version may not be public, or not be published at all."""
+    if version.state != VersionState.EXTRACTED:
+        return None
+    return screening_problem(version.report, Visibility.PUBLIC)
+
+
+def _is_unsafe(version: VectorVersion) -> bool:
+    return screening_verdict(version.report) == Verdict.FAIL
+
+
+def _suggested(version: VectorVersion) -> str:
+    return Visibility.PRIVATE if _screening(version) else Visibility.PUBLIC
+
+
 def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]) -> dict[str, PageForm]:
     forms: dict[str, PageForm] = {
         "edit_form": VectorForm(
@@ -161,13 +180,13 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
             }
         )
     }
-    if version.state == VersionState.EXTRACTED:
+    if version.state == VersionState.EXTRACTED and not _is_unsafe(version):
         is_first = not any(row.state in RELEASED for row in versions)
         forms["publish_form"] = PublishForm(
             initial={
                 "draft_id": version.pk,
                 "version": next_version(versions),
-                "visibility": "public" if is_first else vector.visibility,
+                "visibility": _suggested(version) if is_first else vector.visibility,
             }
         )
     if version.state == VersionState.PUBLISHED:

@@ -86,6 +86,7 @@ class RunSerializer(serializers.Serializer[Any]):
     verdict = serializers.CharField(
         source="vector_version.verdict", help_text="Empty until there is a report."
     )
+    grade = serializers.CharField(source="vector_version.grade", help_text="A, B, C or F, or empty.")
     dataset = serializers.SerializerMethodField()
     base_model = serializers.CharField(source="vector_version.base_model.name")
     model_hash = serializers.CharField(source="vector_version.base_model.model_hash")

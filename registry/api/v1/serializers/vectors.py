@@ -9,8 +9,10 @@ from registry.api import links
 from registry.api.v1.serializers.base_models import BaseModelSerializer
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.catalog.models import Vector, VectorVersion
-from registry.catalog.states import License, Verdict, VersionState
+from registry.catalog.states import Grade, License, Verdict, VersionState
 from registry.core.visibility import Visibility
+
+GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
 
 
 class VectorQuery(serializers.Serializer[Any]):
@@ -22,6 +24,7 @@ class VectorQuery(serializers.Serializer[Any]):
     owner = serializers.CharField(required=False, max_length=64)
     base_model = serializers.CharField(required=False, max_length=200, help_text="Name or model hash.")
     verdict = serializers.ChoiceField(choices=Verdict.choices, required=False)
+    grade = serializers.ChoiceField(choices=Grade.choices, required=False)
     mine = serializers.BooleanField(
         required=False, default=False, help_text="Your own, unpublished ones too."
     )
@@ -60,6 +63,7 @@ class VectorLatestSerializer(serializers.Serializer[Any]):
     version = serializers.CharField()
     digest = serializers.CharField()
     verdict = serializers.ChoiceField(choices=Verdict.choices)
+    grade = serializers.CharField(help_text=GRADE_HELP)
     summary = serializers.SerializerMethodField()
     base_model = serializers.CharField(source="base_model.name")
     model_hash = serializers.CharField(source="base_model.model_hash")
@@ -119,6 +123,7 @@ class VersionBriefSerializer(serializers.Serializer[Any]):
     dataset = serializers.SerializerMethodField(help_text="owner/name@number; null if you may not see it.")
     spec_digest = serializers.CharField()
     verdict = serializers.CharField(help_text="Empty until there is a report.")
+    grade = serializers.CharField(help_text=GRADE_HELP)
     license = serializers.CharField(help_text="SPDX identifier; empty for a draft.")
     created_at = serializers.DateTimeField()
     published_at = serializers.DateTimeField(allow_null=True)
@@ -161,7 +166,9 @@ class VersionSerializer(VersionBriefSerializer):
 
     spec = serializers.JSONField()
     manifest = serializers.JSONField(allow_null=True)
-    report = serializers.JSONField(allow_null=True)
+    report = serializers.JSONField(
+        allow_null=True, help_text="Version 2 is described by docs/report.schema.json."
+    )
 
 
 class VectorFileBody(Body):
