@@ -13,6 +13,7 @@ from steering_core.client import (
     cli_datasets,
     cli_evaluate,
     cli_local,
+    cli_models,
     cli_runs,
     cli_try,
     cli_vectors,
@@ -65,7 +66,7 @@ def options(
 
 for module in (
     *(cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify),
-    *(cli_convert, cli_local, cli_evaluate, cli_compose, cli_try),
+    *(cli_convert, cli_local, cli_models, cli_evaluate, cli_compose, cli_try),
 ):
     module.add_to(app)
 

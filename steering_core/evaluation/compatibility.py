@@ -244,11 +244,11 @@ def _verdict(metrics: Sequence[Metric]) -> tuple[Fit, str]:
     if separation.verdict == "fail":
         return "incompatible", f"It no longer tells the poles apart. {separation.reason}"
     if transfer.verdict == "fail":
-        return "incompatible", f"It does {transfer.reason}"
+        return "incompatible", transfer.reason
     if transfer.verdict == "insufficient":
         return "insufficient", transfer.reason
     if transfer.verdict == "warn":
-        return "re_extract", f"It does {transfer.reason}"
+        return "re_extract", transfer.reason
     if backfire.verdict != "pass":
         return "re_extract", f"It backfires more often than before, or may. {backfire.reason}"
-    return "compatible", f"It does {transfer.reason}"
+    return "compatible", transfer.reason

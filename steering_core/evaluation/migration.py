@@ -5,15 +5,17 @@ vector is measured anew, by `migrate_and_evaluate` or by `pipeline.evaluate_vect
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from steering_core.errors import EvaluationError, ModelMismatchError
+from steering_core.evaluation.choosing import Chooser
 from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.evidence import rounded
 from steering_core.evaluation.pipeline import evaluate_vector
@@ -87,7 +89,7 @@ class Migration:
     """A vector on another model, measured there.
 
     Attributes:
-        vector: with the window that was found.
+        vector: with the window and the doses that were found.
         report: as `evaluate_vector` gives it.
         transfer: beside the vector that the pairs themselves give on the target.
     """
@@ -136,46 +138,35 @@ def fit_maps(
         EvaluationError: fewer than 20 texts can be used.
         ModelError: a model has no such place.
     """
-    models = (source, target)
-    aligned = align(models, turns)
+    aligned = align((source, target), turns)
     if len(aligned.texts) < MIN_TEXTS:
         raise EvaluationError(
             f"{len(aligned.texts)} texts can be used and {aligned.left_out} cannot; a map needs at least "
             f"{MIN_TEXTS}, and a hundred to be good",
             code="evaluation.too_few_texts",
         )
-    widths = (source.identity.d_model, target.identity.d_model)
-    parts = [(Moments(*widths), Moments(*widths), Moments(*widths)) for _ in places]
-    norms, n_reply = np.zeros(len(places)), 0
+    sums = [_Sums(source.identity.d_model, target.identity.d_model) for _ in places]
     order = np.random.default_rng(0).permutation(len(aligned.texts))
-    for done, (index, couples) in enumerate(read_couples(models, aligned.texts, places)):
-        kept = aligned.texts[index].n_reply
-        n_reply += kept
-        for i, (x, y) in enumerate(couples):
-            parts[i][_FIFTHS[order[index] % len(_FIFTHS)]].add(x, y)
-            norms[i] += float(y[len(y) - kept :].norm(dim=-1).sum())
+    read = read_couples((source, target), aligned.texts, places)
+    for done, (index, couples) in enumerate(read):
+        part = _FIFTHS[order[index] % len(_FIFTHS)]
+        for one, (x, y) in zip(sums, couples, strict=True):
+            one.add(part, x, y, aligned.texts[index].n_reply)
         progress((done + 1) / len(aligned.texts))
     named = digest(canonical_json([asdict(turn) for turn in turns]))
-    maps = []
-    for (place, other), three, norm in zip(places, parts, norms, strict=True):
-        ridge = fit_ridge(three)
-        maps.append(
-            StreamMap(
-                source=source.identity,
-                target=target.identity,
-                source_place=place,
-                target_place=other,
-                weights=ridge.weights.to(torch.float32).numpy(),
-                r2=ridge.r2,
-                penalty=ridge.penalty,
-                residual_norm=float(norm) / max(1, n_reply),
-                alignment=aligned.alignment,
-                n_texts=len(aligned.texts),
-                n_tokens=sum(part.n for part in three),
-                texts_digest=named,
-            )
+    return tuple(
+        StreamMap(
+            source=source.identity,
+            target=target.identity,
+            source_place=place,
+            target_place=there,
+            **one.fitted(),
+            alignment=aligned.alignment,
+            n_texts=len(aligned.texts),
+            texts_digest=named,
         )
-    return tuple(maps)
+        for (place, there), one in zip(places, sums, strict=True)
+    )
 
 
 def fit_map(
@@ -293,13 +284,42 @@ def migrate_and_evaluate(
     progress("migrate", 0.0, "Fitting a map between the two models")
     maps = fit_map(source, target, turns, vector, target_block)
     moved = migrate(vector, maps, dtype_name(target.model.dtype))
+    tried = trial(target, moved, pairs, splits, folder, tier=tier)
+    chooser = Chooser(target, pairs, scorer, tried.budget.max_new_tokens, tried.seed("sampling"))
     measured, report = evaluate_vector(
-        target, moved, pairs, splits, folder, tier=tier, dataset_digest=dataset_digest, scorer=scorer,
-        suite=suite, progress=lambda stage, f, said: progress(stage, 0.05 + 0.9 * f, said), shared=shared,
+        target, replace(moved, doses=chooser.doses(tried.data, moved)), pairs, splits, folder, tier=tier,
+        dataset_digest=dataset_digest, scorer=scorer, suite=suite, shared=shared,
+        progress=lambda stage, f, said: progress(stage, 0.1 + 0.8 * f, said),
     )  # fmt: skip
-    progress("transfer", 0.95, "Comparing with the target's own vector")
-    transfer = measure_transfer(trial(target, moved, pairs, splits, folder, tier=tier))
+    progress("transfer", 0.9, "Comparing with the target's own vector")
+    transfer = measure_transfer(tried)
+    progress("transfer", 1.0, "Done")
     return Migration(measured, report, maps, transfer)
+
+
+class _Sums:
+    """What is kept of the activations at one couple of places."""
+
+    def __init__(self, d_source: int, d_target: int) -> None:
+        self._parts = tuple(Moments(d_source, d_target) for _ in set(_FIFTHS))
+        self._norm, self._n_reply = 0.0, 0
+
+    def add(self, part: int, x: Tensor, y: Tensor, n_reply: int) -> None:
+        """Take in one text, (n, d_source) and (n, d_target), the last `n_reply` rows of its reply."""
+        self._parts[part].add(x, y)
+        self._norm += float(y[len(y) - n_reply :].norm(dim=-1).sum())
+        self._n_reply += n_reply
+
+    def fitted(self) -> dict[str, Any]:
+        """The fields of a `StreamMap` that are measured."""
+        ridge = fit_ridge(*self._parts)
+        return {
+            "weights": ridge.weights.to(torch.float32).numpy(),
+            "r2": ridge.r2,
+            "penalty": ridge.penalty,
+            "residual_norm": self._norm / max(1, self._n_reply),
+            "n_tokens": sum(part.n for part in self._parts),
+        }
 
 
 def _check_source(vector: SteeringVector, source: ModelIdentity) -> None:

@@ -3,7 +3,6 @@
 `migration` fits the map between two models' streams with it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,13 +67,12 @@ class Ridge:
     r2: float
 
 
-def fit_ridge(parts: tuple[Moments, Moments, Moments], penalties: Sequence[float] = PENALTIES) -> Ridge:
-    """Fitted on the first part, its penalty chosen on the second, R² measured on the third; then fitted on
+def fit_ridge(fitted: Moments, choosing: Moments, held_out: Moments) -> Ridge:
+    """Fitted on the first rows, its penalty chosen on the second, R² measured on the third; then fitted on
     all.
     """
-    fitted, choosing, held_out = parts
     solver = _Solver(fitted)
-    penalty = max(penalties, key=lambda penalty: r2(choosing, solver.weights(penalty), fitted))
+    penalty = max(PENALTIES, key=lambda penalty: r2(choosing, solver.weights(penalty), fitted))
     found = r2(held_out, solver.weights(penalty), fitted)
     return Ridge(_Solver(fitted + choosing + held_out).weights(penalty), penalty, found)
 

@@ -70,20 +70,15 @@ def align(models: Models, turns: Sequence[Turn]) -> AlignedTexts:
     texts = []
     for turn, ((prompt, reply), (other_prompt, other_reply)) in zip(turns, encoded, strict=True):
         ids = (prompt + reply, other_prompt + other_reply)
-        if any(len(row) > lm.max_positions for row, lm in zip(ids, models, strict=True)):
-            continue
         if same:
             at = list(range(1, len(ids[0])))
             texts.append(AlignedText(ids, (at, at), min(len(reply), len(at))))
         else:
-            ends = [_ends(lm, turn, r) for lm, r in zip(models, (reply, other_reply), strict=True)]
-            common = sorted(set(ends[0]) & set(ends[1]), reverse=True)
-            starts = (len(prompt), len(other_prompt))
-            both = [[start + end[left] for left in common] for start, end in zip(starts, ends, strict=True)]
-            kept = [i for i in range(len(common)) if both[0][i] and both[1][i]]
-            at, other = ([row[i] for i in kept] for row in both)
-            texts.append(AlignedText(ids, (at, other), len(at)))
-    usable = tuple(text for text in texts if text.at[0])
+            ends = (_ends(models[0], turn, prompt, reply), _ends(models[1], turn, other_prompt, other_reply))
+            common = sorted(ends[0].keys() & ends[1].keys(), reverse=True)
+            one, other = ([end[left] for left in common] for end in ends)
+            texts.append(AlignedText(ids, (one, other), len(common)))
+    usable = tuple(text for text in texts if text.at[0] and _fits(text, models))
     return AlignedTexts(usable, "tokens" if same else "characters", len(turns) - len(usable))
 
 
@@ -113,14 +108,21 @@ def _encode(lm: LanguageModel, turn: Turn) -> tuple[list[int], list[int]]:
     return encode_prompt(lm, turn.prompt, raw=raw), encode_reply(lm, turn.prompt, turn.reply, raw=raw)
 
 
-def _ends(lm: LanguageModel, turn: Turn, reply: list[int]) -> dict[int, int]:
-    """How many characters are left behind a token -> its place in the reply; the last one of equal ones."""
+def _fits(text: AlignedText, models: Models) -> bool:
+    return all(len(ids) <= lm.max_positions for ids, lm in zip(text.ids, models, strict=True))
+
+
+def _ends(lm: LanguageModel, turn: Turn, prompt: list[int], reply: list[int]) -> dict[int, int]:
+    """How many characters are left behind a token of the reply -> its position in the row, the last one of
+    those that end there; without a row's first token.
+    """
     for text in (turn.reply, " " + turn.reply):
         found = lm.tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )
         if list(found["input_ids"]) == reply:
-            return {len(text) - end: i for i, (_, end) in enumerate(found["offset_mapping"])}
+            ends = enumerate((end for _, end in found["offset_mapping"]), start=len(prompt))
+            return {len(text) - end: position for position, end in ends if position}
     return {}
 
 

@@ -45,8 +45,8 @@ TRANSFER = Definition(
     "transfer",
     "Does it work as well as the model's own vector?",
     "Effect over that of the vector that the pairs give on this model",
-    f"passes if the lower bound ≥ {TRANSFER_PASS}; fails if the upper bound < {TRANSFER_FAIL}; warns if both "
-    "lie between; an interval that holds either number decides nothing",
+    f"passes if the lower bound ≥ {TRANSFER_PASS}; fails if the upper bound < {TRANSFER_FAIL}; warns if the "
+    "interval lies between; one that holds either number decides nothing",
 )
 
 Floats = npt.NDArray[np.float64]
@@ -170,7 +170,7 @@ def transfer_metric(found: Transfer) -> Metric:
 def _judged(found: Transfer, value: float, interval: Interval, beside: tuple[str, float]) -> Metric:
     low, high = interval
     sample = Sample.of(found.clusters)
-    bounds = f"{value:.0%} of the effect of the model's own vector; the bounds are {low:.0%} and {high:.0%}."
+    bounds = f"Its effect is {value:.0%} of the own vector's; the bounds are {low:.0%} and {high:.0%}."
     inside = [t for t in (TRANSFER_FAIL, TRANSFER_PASS) if low < t <= high]
     if inside:
         gap = min(abs(value - threshold) for threshold in inside)
