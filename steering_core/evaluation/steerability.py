@@ -126,7 +126,7 @@ class Curves:
 def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
     """Slopes of the preference per test item, and what they have in common; for choices, by letter."""
     choices = are_choices([subject.pairs[i] for i in subject.data.order])
-    asked = (*ALWAYS, LETTER_BIAS) if choices else ALWAYS
+    asked = (STEERABILITY, LETTER_BIAS, *ALWAYS[1:]) if choices else ALWAYS
     if not subject.has_prompts or not subject.data.test:
         reason = (
             "The pairs have no prompts, so answers cannot be compared; give pairs with prompts."
@@ -141,9 +141,9 @@ def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
     curves = Curves(np.array(strengths), found_out.preference, items, clusters)
     metrics, facts = list(_metrics(curves, subject.resampling, needed(subject, clusters))), _facts(curves)
     if choices:
-        biased, by_letter = letter_bias(subject, chosen, curves.slopes)
-        metrics.append(biased)
-        facts["by_letter"] = by_letter
+        # Before what else decides the gate, so that the letter is what a reader is told of first.
+        biased, facts["by_letter"] = letter_bias(subject, chosen, curves.slopes)
+        metrics.insert(1, biased)
     facts["slope_of_sums"] = rounded(_slope_of_sums(curves, found_out.positive, found_out.negative))
     return Section(tuple(metrics), facts)
 

@@ -157,6 +157,7 @@ def test_letter_bias_of_balanced_letters_is_reported_where_the_model_reads_the_l
     found, facts = measure(few(balanced))
 
     assert (found["letter_bias"].verdict, found["letter_bias"].definition.gate) == ("fail", "reliability")
+    assert list(found)[:3] == ["steerability", "letter_bias", "anti_steerable"]
     assert facts["by_letter"][0]["slope"] * facts["by_letter"][1]["slope"] < 0
 
 
