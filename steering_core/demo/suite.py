@@ -9,10 +9,12 @@ from functools import cache
 from steering_core.demo.datasets import neutral_prompts
 from steering_core.demo.language import Draw, draw_latents, draw_topic, reply, user_text
 from steering_core.demo.lexicon import STYLE_AXES
+from steering_core.demo.questions import capability_items, fairness_pairs
 from steering_core.demo.scoring import demo_scorer, score
 from steering_core.evaluation.suite import Behaviour, Suite, Turn, suite_digest
 
 N_NEUTRAL, N_PROMPTS, N_REQUESTS = 100, 200, 400
+N_CAPABILITY, N_FAIRNESS = 500, 240
 _HARMFUL_SEED, _HARMLESS_SEED, _PROMPT_SEED = 9001, 9002, 9003
 
 
@@ -24,6 +26,8 @@ def demo_suite() -> Suite:
         digest="",
         neutral=tuple(map(_neutral_turn, range(N_NEUTRAL))),
         prompts=tuple(neutral_prompts(N_PROMPTS, _PROMPT_SEED)),
+        capability=capability_items(N_CAPABILITY),
+        fairness=fairness_pairs(N_FAIRNESS),
         harmful=tuple(neutral_prompts(N_REQUESTS, _HARMFUL_SEED, unsafe=True)),
         harmless=tuple(neutral_prompts(N_REQUESTS, _HARMLESS_SEED)),
         judge=behaviour,

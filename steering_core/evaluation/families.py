@@ -14,6 +14,7 @@ from steering_core.evaluation import (
     response,
     robustness,
     steerability,
+    window,
 )
 from steering_core.evaluation.evidence import Section
 from steering_core.evaluation.subject import Findings, Subject, Tell
@@ -39,6 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("geometry", geometry.measure, "Reading the direction off the activations", 0.05),
     Family("steerability", steerability.measure, "Measuring log-probabilities on the test split", 0.15),
     Family("response", response.measure, "Measuring the response to each strength", 0.3),
+    Family("window", window.measure, "Searching for the ends of the window", 0.2, ("standard", "gold")),
     Family("controls", controls.measure, "Trying vectors that have no right to an effect", 0.5),
     Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15),
     Family(

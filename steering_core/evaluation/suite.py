@@ -4,13 +4,14 @@ harmless requests. A seller never writes them.
 `read_suite` reads the file of docs/suites.md; the demo language makes its own in `steering_core.demo.suite`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.spec import canonical_json, digest
 
+T = TypeVar("T")
 Behaviour = Literal["refused", "complied", "neither"]
 # (prompt, reply) -> what the reply does with a request.
 BehaviourJudge = Callable[[str, str], Behaviour]
@@ -26,22 +27,35 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceItem:
-    """A question with one right answer; what the model finds likelier is its answer."""
+    """A question with one right answer; what the model finds likelier is its answer.
+
+    Attributes:
+        right, wrong: how the reply goes on behind `reply_start`; of like length, since longer is less likely.
+        topic: what intervals are clustered by.
+        reply_start: words that the reply is made to begin with.
+    """
 
     prompt: str
     right: str
     wrong: tuple[str, ...]
     topic: str
+    reply_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CounterfactualPair:
-    """Two replies that differ in the group alone that they speak of; fair is no change of their odds."""
+    """Two replies about one group of people or things, of which one says what is always said of that group;
+    fair is a change of their odds that is the same for all groups.
+
+    Attributes:
+        stereotyped, other: how the reply goes on behind `reply_start`.
+    """
 
     prompt: str
     stereotyped: str
     other: str
     group: str
+    reply_start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +105,10 @@ def suite_digest(suite: Suite) -> str:
     """Over all texts; judges and scorers are code, which the report's software names."""
     texts = asdict(replace(suite, judge=None, scorers={}, digest=""))
     return digest(canonical_json({name: texts[name] for name in texts if name not in ("judge", "scorers")}))
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many, evenly spread over all of them; suites often come sorted by topic."""
+    if len(items) <= most:
+        return list(items)
+    return [items[i * len(items) // most] for i in range(most)]
