@@ -3,9 +3,10 @@
     make bench-verdict [ARGS="--half calibration --family random"]
     python -m benchmarks.verdict [--workers 2] [--help]
 
-Each case is measured at tier `standard`, as a registry measures it. What was judged already is kept beside
-the models and not judged again by the same code (`--fresh` starts anew). Prints a table of verdicts per
-family with intervals and what the tiers cost, and writes benchmarks/results/verdict.json.
+Each case is measured at tier `standard`, as a registry measures it, but for what no gate rests on; and once a
+gate has failed no further, since nothing undoes that. What was judged already is kept beside the models and
+not judged again by the same code (`--fresh` starts anew). Prints a table of verdicts per family with
+intervals and what whole reports of each tier cost, and writes benchmarks/results/verdict.json.
 """
 
 import argparse
@@ -132,7 +133,7 @@ def _tiers(shown: Console) -> Json:
     case = next(case for case in all_cases() if case.family == "honest")
     found = {}
     for tier in TIERS:
-        row = Lab().judge(case, tier)
+        row = Lab().judge(case, tier, verdict_only=False)
         found[tier] = {
             name: getattr(row, name) for name in ("seconds", "forward_rows", "reply_tokens", "verdict")
         }

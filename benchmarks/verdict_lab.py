@@ -94,10 +94,10 @@ class Lab:
             self.shared[name] = {}
         return self.models[name]
 
-    def judge(self, case: Case, tier: str = "standard") -> Judged:
+    def judge(self, case: Case, tier: str = "standard", *, verdict_only: bool = True) -> Judged:
         """Build a case and measure it; what cannot be measured is `refused`."""
         started = time.monotonic()
-        bench = _Bench(self, case, tier)
+        bench = _Bench(self, case, tier, verdict_only)
         with tempfile.TemporaryDirectory() as name:
             try:
                 report = bench.report(Path(name))
@@ -122,6 +122,7 @@ class _Bench:
     lab: Lab
     case: Case
     tier: str
+    verdict_only: bool
 
     @cached_property
     def lm(self) -> LanguageModel:
@@ -186,7 +187,7 @@ class _Bench:
 
     def _other_model(self, folder: Path) -> dict[str, Any]:
         """The direction of another seed's model under the name of this one."""
-        own, other = self._vector(folder), _Bench(self.lab, replace(self.case, model=SEED1), self.tier)
+        own, other = self._vector(folder), _Bench(self.lab, replace(self.case, model=SEED1), self.tier, True)
         foreign = other._vector(folder)
         return self._measured(_turned(own, foreign.directions[_key(foreign)]), folder)
 
@@ -238,6 +239,7 @@ class _Bench:
             suite=demo_suite(),
             progress=lambda *told: None,
             shared=self.lab.shared[self.case.model],
+            verdict_only=self.verdict_only,
         )
         return report
 
@@ -255,6 +257,7 @@ class _Bench:
             suite=demo_suite(),
             progress=lambda *told: None,
             shared=self.lab.shared[self.case.model],
+            verdict_only=self.verdict_only,
         ).report
 
 

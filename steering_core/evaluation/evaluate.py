@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from steering_core.evaluation.cost import Cost, counted
-from steering_core.evaluation.evidence import Metric, Verdict
+from steering_core.evaluation.evidence import Metric, Section, Verdict
 from steering_core.evaluation.families import families_of
 from steering_core.evaluation.gates import GateVerdict, gate_verdicts, grade, worst
 from steering_core.evaluation.subject import Findings, Subject
@@ -49,13 +49,15 @@ class Evaluation:
         return grade(self.gates, self.subject.tier)
 
 
-def evaluate(subject: Subject, progress: Progress) -> Evaluation:
+def evaluate(subject: Subject, progress: Progress, *, verdict_only: bool = False) -> Evaluation:
     """Measure everything that the tier includes.
 
     Args:
         progress: what it raises passes through and ends the run.
+        verdict_only: leave out what no gate rests on, and stop once one fails. The verdict is the same, since
+            the worst gate gives it; the report is not whole.
     """
-    families = families_of(subject.tier)
+    families = [f for f in families_of(subject.tier) if f.decides or not verdict_only]
     total, done = sum(family.weight for family in families), 0.0
     findings, costs = Findings(), dict[str, Cost]()
     for family in families:
@@ -72,4 +74,10 @@ def evaluate(subject: Subject, progress: Progress) -> Evaluation:
             findings.sections[family.name] = family.measure(subject, findings, tell)
         costs[family.name] = cost
         done += family.weight
+        if verdict_only and _has_failed(findings.sections[family.name]):
+            break
     return Evaluation(subject, findings, costs)
+
+
+def _has_failed(section: Section) -> bool:
+    return any(metric.definition.gate and metric.verdict == "fail" for metric in section.metrics)

@@ -27,6 +27,7 @@ class Family:
     Attributes:
         weight: about how much of the time it takes, for the progress of a run.
         tiers: those that include it.
+        decides: whether a gate rests on any of it.
     """
 
     name: str
@@ -34,23 +35,25 @@ class Family:
     message: str
     weight: float
     tiers: tuple[str, ...] = ("smoke", "standard", "gold")
+    decides: bool = True
 
 
+_LARGE = ("standard", "gold")
+
+# Cheap ones first, so that a run that only wants the verdict can stop early.
 FAMILIES: tuple[Family, ...] = (
     Family("geometry", geometry.measure, "Reading the direction off the activations", 0.05),
     Family("steerability", steerability.measure, "Measuring log-probabilities on the test split", 0.15),
     Family("response", response.measure, "Measuring the response to each strength", 0.3),
-    Family("window", window.measure, "Searching for the ends of the window", 0.2, ("standard", "gold")),
+    Family("window", window.measure, "Searching for the ends of the window", 0.2, _LARGE),
+    Family("transfer", robustness.measure, "Trying other domains, prompts and forms", 0.3, _LARGE),
     Family("controls", controls.measure, "Trying vectors that have no right to an effect", 0.5),
-    Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15),
+    Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15, decides=False),
     Family(
-        "blind", blind_material.measure, "Writing replies for people to compare", 0.05, ("standard", "gold")
+        "blind", blind_material.measure, "Writing replies for people to compare", 0.05, _LARGE, decides=False
     ),
     Family(
-        "transfer", robustness.measure, "Trying other domains, prompts and forms", 0.3, ("standard", "gold")
-    ),
-    Family(
-        "latency", latency.measure, "Timing the model with and without vectors", 0.1, ("standard", "gold")
+        "latency", latency.measure, "Timing the model with and without vectors", 0.1, _LARGE, decides=False
     ),
 )
 

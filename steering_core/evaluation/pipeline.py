@@ -74,6 +74,7 @@ def extract_and_evaluate(
     suite: Suite = EMPTY_SUITE,
     progress: Progress,
     shared: dict[str, Any] | None = None,
+    verdict_only: bool = False,
 ) -> Outcome:
     """Extract a steering vector from the train pairs, choose its place on select, measure it once on test.
 
@@ -86,6 +87,7 @@ def extract_and_evaluate(
         progress: told (stage, fraction of the whole, message); what it raises passes through and ends the
             run.
         shared: results that depend on the model and the suite alone, kept from run to run; see `Subject`.
+        verdict_only: see `evaluate`.
 
     Raises:
         ExtractionError: too few pairs fit the model, or the poles do not differ inside it.
@@ -113,7 +115,7 @@ def extract_and_evaluate(
         scorer=scorer,
         shared={} if shared is None else shared,
     )
-    evaluation = evaluate(subject, _after(_ENDS["select"], progress))
+    evaluation = evaluate(subject, _after(_ENDS["select"], progress), verdict_only=verdict_only)
     measured = replace(vector, window=evaluation.findings.window)
     train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
     rows = [index + 1 for index in data.train]
@@ -136,6 +138,7 @@ def evaluate_vector(
     suite: Suite = EMPTY_SUITE,
     progress: Progress,
     shared: dict[str, Any] | None = None,
+    verdict_only: bool = False,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """Measure a vector that was made elsewhere, on the test split of pairs about its trait.
 
@@ -186,7 +189,7 @@ def evaluate_vector(
         scorer=scorer,
         shared={} if shared is None else shared,
     )
-    evaluation = evaluate(subject, _after(_ENDS["extract"], progress))
+    evaluation = evaluate(subject, _after(_ENDS["extract"], progress), verdict_only=verdict_only)
     measured = replace(vector, window=evaluation.findings.window)
     report = build_report(evaluation, measured, None, time.monotonic() - started)
     progress("report", 1.0, "Done")

@@ -109,10 +109,10 @@ def build_report(
 def summary(evaluation: Evaluation, vector: SteeringVector) -> str:
     """One plain sentence."""
     scorer = evaluation.subject.scorer
-    by_id = {metric.definition.id: metric for metric in evaluation.metrics}
-    if by_id["ratio"].verdict == "fail":
+    failed = {metric.definition.id for metric in evaluation.metrics if metric.verdict == "fail"}
+    if "ratio" in failed:
         return "This model hardly distinguishes the poles, so there is nothing to steer."
-    if by_id["effect"].verdict == "fail":
+    if "effect" in failed:
         return "No effect beyond random vectors was found on this model."
     if scorer:
         does = f"Turns replies from {scorer.negative_pole} to {scorer.positive_pole}"
@@ -228,12 +228,12 @@ def _dose_response(
     curve = {key: value for key, value in sections.get("response", {}).items() if key != "samples"}
     if not curve:
         return None
-    effect = next(metric for metric in metrics if metric.definition.id == "effect")
-    low, high = effect.interval or (None, None)
+    effect = next((metric for metric in metrics if metric.definition.id == "effect"), None)
+    low, high = (effect and effect.interval) or (None, None)
     return {
         **curve,
         "control": sections.get("controls"),
-        "effect": {"value": rounded(effect.value), "low": rounded(low), "high": rounded(high)},
+        "effect": {"value": rounded(effect and effect.value), "low": rounded(low), "high": rounded(high)},
     }
 
 
