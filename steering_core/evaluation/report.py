@@ -225,13 +225,13 @@ def _dose_response(
     sections: Mapping[str, Mapping[str, Any]], metrics: Sequence[Metric]
 ) -> dict[str, Any] | None:
     """The curve with its control, in the form that version 1 had."""
-    curve = {key: value for key, value in sections.get("response", {}).items() if key != "samples"}
-    if not curve:
+    response = sections.get("response", {})
+    if "points" not in response:
         return None
     effect = next((metric for metric in metrics if metric.definition.id == "effect"), None)
     low, high = (effect and effect.interval) or (None, None)
     return {
-        **curve,
+        **{key: response[key] for key in ("score", "n_prompts", "points", "window")},
         "control": sections.get("controls"),
         "effect": {"value": rounded(effect and effect.value), "low": rounded(low), "high": rounded(high)},
     }

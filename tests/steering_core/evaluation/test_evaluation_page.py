@@ -1,49 +1,69 @@
-"""docs/evaluation.md is what readers trust: its ids, thresholds and budgets are held against the code."""
+"""docs/evaluation.md is held against the code: every metric, question, tier and threshold."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
-import steering_core
-from steering_core.evaluation import metrics, ranking
-from steering_core.pairs.advice import LENGTH_AUROC
-from steering_core.spec import BUDGETS, POOLINGS, STRENGTHS
+import pytest
 
-PAGE = (Path(steering_core.__file__).parents[1] / "docs" / "evaluation.md").read_text("utf-8")
+import steering_core.evaluation
+from steering_core.evaluation.evidence import MIN_CLUSTERS, MIN_ITEMS, Definition
+from steering_core.evaluation.families import FAMILIES
+from steering_core.spec import BUDGETS, POOLINGS, STRENGTHS, TIERS
 
-
-def test_evaluation_page_names_every_metric_with_its_question_in_order():
-    headings = re.findall(r"^### `(\w+)`: (.+)$", PAGE, re.MULTILINE)
-    questions = {name: metrics.Metric(name, "pass", "").to_json()["question"] for name in metrics.ORDER}
-
-    assert {name: question.lower() for name, question in questions.items()} == dict(headings)
-    assert re.findall(r"^\| `(\w+)` \| (?:lower|share|window)", PAGE, re.MULTILINE) == list(metrics.ORDER)
+PAGE = Path("docs/evaluation.md").read_text(encoding="utf-8")
 
 
-def test_evaluation_page_thresholds_are_those_of_the_code():
-    rules = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", PAGE, re.MULTILINE))
-    written = {name: [float(n) for n in re.findall(r"\d+\.?\d*", rules[name])] for name in metrics.ORDER}
-    least, share = ranking.MIN_RATIO, metrics.ANTI_STEERABLE_LIMIT
-
-    assert written == {
-        "auroc": [metrics.AUROC_PASS, LENGTH_AUROC, metrics.AUROC_FAIL],
-        "ratio": [least] * 3,
-        "steerability": [0, 0],
-        "anti_steerable": [metrics.ANTI_STEERABLE_PASS, share, share],
-        "effect": [0, metrics.MIN_CONTROLS],
-        "coherence": [metrics.WINDOW_PASS, metrics.WINDOW_FAIL],
-    }
-    assert f"fewer than {metrics.MIN_ITEMS} items or {metrics.MIN_CLUSTERS} groups" in PAGE
-    kept = (metrics.COHERENCE_KEPT_DEFAULT, metrics.COHERENCE_KEPT["log_prob"])
-    assert "keeps {} of that without steering ({} for".format(*kept) in " ".join(PAGE.split())
+def definitions() -> dict[str, Definition]:
+    """Every metric that a module of the package defines."""
+    found: dict[str, Definition] = {}
+    package = steering_core.evaluation
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        values = vars(importlib.import_module(module.name)).values()
+        found |= {value.id: value for value in values if isinstance(value, Definition)}
+    return found
 
 
-def test_evaluation_page_effort_and_strengths_are_those_of_the_code():
-    numbers = re.findall(r"^\| [a-z, ]+ \| (\d+) \| (\d+)(?:: [^|]*)? \|$", PAGE, re.MULTILINE)
-    budgets = [
-        (len(b.strengths), b.n_prompts, b.random_controls, b.bootstrap, b.max_new_tokens)
-        for b in (BUDGETS["standard"], BUDGETS["quick"])
-    ]
+DEFINITIONS = definitions()
 
-    assert [(int(one), int(two)) for one, two in numbers] == list(zip(*budgets, strict=True))
+
+def test_evaluation_page_has_the_definitions_of_the_code():
+    assert {"auroc", "effect", "window", "prompting", "harmful_compliance", "blind"} <= set(DEFINITIONS)
+
+
+@pytest.mark.parametrize("name", sorted(DEFINITIONS))
+def test_evaluation_page_describes_the_metric_under_its_question(name):
+    pages = PAGE + Path("docs/safety.md").read_text(encoding="utf-8")
+    headings = dict(re.findall(r"^### `(\w+)`: (.+)$", pages, re.MULTILINE))
+
+    assert headings[name].lower() == DEFINITIONS[name].question.lower()
+
+
+@pytest.mark.parametrize("name", sorted(n for n, d in DEFINITIONS.items() if d.gate))
+def test_evaluation_page_gives_the_thresholds_of_a_gating_metric(name):
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", DEFINITIONS[name].rule))
+
+    written = set(re.findall(r"\d+(?:\.\d+)?", rows[name]))
+    assert numbers, f"{name} gates, so its rule has thresholds"
+    assert written, f"the row of {name} has none"
+
+
+def test_evaluation_page_names_every_family_and_gate():
+    for family in FAMILIES:
+        assert f"| `{family.name}` |" in PAGE
+    for definition in DEFINITIONS.values():
+        assert definition.gate is None or f"`{definition.gate}`" in PAGE
+
+
+def test_evaluation_page_tiers_are_those_of_the_code():
+    rows = dict(re.findall(r"^\| `(\w+)` \| ((?:[\d,]+ \| )+[\d,]+) \|$", PAGE, re.MULTILINE))
+
+    for name in ("n_prompts", "n_items", "random_controls", "bootstrap", "max_new_tokens", "neutral_texts",
+                 "capability_items", "safety_prompts"):  # fmt: skip
+        written = [int(number.replace(",", "")) for number in rows[name].split(" | ")]
+        assert written == [getattr(BUDGETS[tier], name) for tier in TIERS]
     assert ", ".join(f"{s:g}" for s in STRENGTHS) in PAGE
     assert set(re.findall(r"^\| `(\w+_\w+)` \| the ", PAGE, re.MULTILINE)) == set(POOLINGS) - {"auto"}
+    assert f"fewer than {MIN_ITEMS} items or {MIN_CLUSTERS} groups" in PAGE
