@@ -22,6 +22,7 @@ from steering_core.evaluation.suite import EMPTY_SUITE, Suite
 from steering_core.extraction.derive import Recipe
 from steering_core.extraction.extract import EncodedSplits, Pilot, encode_splits, extract, read_pilot
 from steering_core.extraction.methods.geometric_median import audit
+from steering_core.extraction.pooling import resolve_poolings
 from steering_core.extraction.statistics import Statistics
 from steering_core.models.dtypes import dtype_name
 from steering_core.models.load import LanguageModel
@@ -29,6 +30,7 @@ from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.splits import Splits
 from steering_core.spec import (
     BUDGETS,
+    POOLINGS,
     ExtractionSpec,
     Provenance,
     canonical_json,
@@ -145,8 +147,8 @@ def evaluate_vector(
     Its window is taken as what was advertised, and is measured like all else.
 
     Args:
-        vector: with one direction; its provenance says how activations are read (`response_mean` where that
-            is none of ours).
+        vector: with one direction; its provenance says how activations are read, and where that is no pooling
+            of this library, the first that fits the pairs is.
     Returns:
         The vector with the window that was found, and the report.
     Raises:
@@ -163,6 +165,8 @@ def evaluate_vector(
         )
     data = encode_splits(lm, pairs, splits)
     site, block = parse_site_key(next(iter(vector.directions)))
+    named = vector.provenance.pooling
+    fitting = resolve_poolings(named if named in POOLINGS else "auto", list(data.pairs.values()))
     statistics = extract(
         lm,
         pairs,
@@ -170,11 +174,11 @@ def evaluate_vector(
         folder / "statistics.safetensors",
         sites=(site,),
         blocks=(block,),
-        pooling=vector.provenance.pooling,
+        pooling=fitting[0],
         dataset_digest=dataset_digest,
         progress=_stage("extract", progress),
     )
-    named = digest(canonical_json([vector.tensor_digest, lm.identity.model_hash, dataset_digest, tier]))
+    spec_digest = digest(canonical_json([vector.tensor_digest, lm.identity.model_hash, dataset_digest, tier]))
     subject = Subject(
         lm=lm,
         vector=vector,
@@ -184,7 +188,7 @@ def evaluate_vector(
         suite=suite,
         budget=BUDGETS[tier],
         tier=tier,
-        digest=named,
+        digest=spec_digest,
         advertised=vector.window,
         scorer=scorer,
         shared={} if shared is None else shared,

@@ -72,8 +72,9 @@ class Subject:
 
     @property
     def pooling(self) -> str:
-        """How the activations were read that the vector is made of."""
-        return self.vector.provenance.pooling
+        """How activations are read: as those that the vector is made of, where its provenance says so."""
+        named, read = self.vector.provenance.pooling, self.statistics.reading.poolings
+        return named if named in read else read[0]
 
     @property
     def has_prompts(self) -> bool:
