@@ -76,7 +76,7 @@ def option_log_probs(
         with torch.inference_mode(), steer_rows(lm, {place: vectors.repeat(len(batch), 1)}):
             kept = ids.shape[1] - first + 1
             logits = lm.model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits.float()
-            log_p = torch.log_softmax(logits, -1).unflatten(0, (-1, n))
+            log_p = torch.log_softmax(logits, -1).reshape(-1, n, *logits.shape[1:])
         for row, b in enumerate(batch):
             question, options, _ = rows[b]
             one = asked[question]

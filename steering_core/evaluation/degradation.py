@@ -157,7 +157,7 @@ class Bench:
         self._subject, lm, suite = subject, subject.lm, subject.suite
         self.prompts, self.clusters = subject.test_prompts(min(MAX_PROMPTS, subject.budget.n_prompts))
         self._asked = {prompt: encode_prompt(lm, prompt) for prompt in self.prompts}
-        self._turns = NeutralTurns.of(lm, suite.neutral[:MAX_TURNS])
+        self._turns = NeutralTurns.of(lm, spread(suite.neutral, MAX_TURNS))
         chosen = spread(suite.capability, MAX_ITEMS)
         encoded = [
             (item.topic, encode_options(lm, item.prompt, item.reply_start, (item.right, *item.wrong)))

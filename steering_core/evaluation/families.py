@@ -13,6 +13,7 @@ from steering_core.evaluation import (
     prompting,
     response,
     robustness,
+    side_effects,
     steerability,
     window,
 )
@@ -47,6 +48,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("response", response.measure, "Measuring the response to each strength", 0.3),
     Family("window", window.measure, "Searching for the ends of the window", 0.2, _LARGE),
     Family("transfer", robustness.measure, "Trying other domains, prompts and forms", 0.3, _LARGE),
+    Family("side_effects", side_effects.measure, "Asking what else changes", 0.15, ("standard", "gold")),
     Family("controls", controls.measure, "Trying vectors that have no right to an effect", 0.5),
     Family("prompting", prompting.measure, "Asking for the trait in words instead", 0.15, decides=False),
     Family(

@@ -87,7 +87,9 @@ def read_neutral(
         kept = ids.shape[1] - first + 1
         with torch.inference_mode(), steer_rows(lm, {place: vectors.repeat(len(batch), 1)}):
             logits = lm.model(input_ids=ids, use_cache=False, logits_to_keep=kept).logits[:, :-1].float()
-            found = _of_tokens(torch.log_softmax(logits, -1).unflatten(0, (-1, n)), ids[::n, first:])
+            found = _of_tokens(
+                torch.log_softmax(logits, -1).reshape(-1, n, *logits.shape[1:]), ids[::n, first:]
+            )
         for row, i in enumerate(batch):
             reply = slice(turns.starts[i] - first, len(turns.rows[i]) - first)
             nll, entropy, divergence = found[:, row, :, reply].double().cpu().numpy()
