@@ -15,7 +15,7 @@ from steering_core.errors import SteeringError
 _DESCRIPTION = """\
 train     trains the demo model from scratch on one thread (about four minutes on a free core), writes it to
           --out and prints its measured quality beside the shipped model's;
-          with --moe a model with experts (Qwen3-MoE, about five minutes),
+          with --moe a model with experts (Qwen3-MoE, about as long),
           with --continue-from FOLDER that model a little further: what an update of a base model is
 examples  writes the example datasets, one JSONL file per axis, to --out
 """

@@ -162,7 +162,7 @@ def transfer_metric(found: Transfer) -> Metric:
             f"The model's own vector has no clear effect on these pairs (slope {own:.2f}, {low:.2f} to "
             f"{high:.2f}), so there is nothing to compare with."
         )
-        needed = _pairs(found, _items(sample.n, (high - low) / 2, own)) if own > 0 else None
+        needed = _pairs(found, _items(sample.n, own - low, own)) if own > 0 else None
         return Metric(TRANSFER, "insufficient", reason, sample, value, None, beside, needed)
     return _judged(found, value, bootstrap.ratio(found.given, found.extracted), beside)
 
@@ -171,10 +171,9 @@ def _judged(found: Transfer, value: float, interval: Interval, beside: tuple[str
     low, high = interval
     sample = Sample.of(found.clusters)
     bounds = f"Its effect is {value:.0%} of the own vector's; the bounds are {low:.0%} and {high:.0%}."
-    inside = [t for t in (TRANSFER_FAIL, TRANSFER_PASS) if low < t <= high]
-    if inside:
-        gap = min(abs(value - threshold) for threshold in inside)
-        needed = _pairs(found, _items(sample.n, (high - low) / 2, gap))
+    if inside := [t for t in (TRANSFER_FAIL, TRANSFER_PASS) if low < t <= high]:
+        items = [_items(sample.n, value - low if t < value else high - value, abs(value - t)) for t in inside]
+        needed = _pairs(found, None if None in items else max(filter(None, items)))
         more = f" About {needed:,} pairs would decide it." if needed else ""
         return Metric(TRANSFER, "insufficient", bounds + more, sample, value, interval, beside, needed)
     verdict = judged(passes=low >= TRANSFER_PASS, fails=high < TRANSFER_FAIL)

@@ -174,9 +174,8 @@ def test_transfer_metric_near_a_threshold_asks_for_the_pairs_that_decide(subject
 
     metric = transfer_metric(_transfer(subject_of(), 0.85 + noise - noise.mean(), np.ones(40)))
 
-    # Half of the interval has to shrink to the gap to 0.8; a fifth of the pairs are test items.
-    low, high = metric.interval
-    items = 40 * ((high - low) / 2 / 0.05) ** 2
+    # What lies below the value has to shrink to the gap to 0.8; a fifth of the pairs are test items.
+    items = 40 * ((0.85 - metric.interval[0]) / 0.05) ** 2
     assert metric.verdict == "insufficient"
     assert metric.needed == pytest.approx(5 * items, abs=6)
 
