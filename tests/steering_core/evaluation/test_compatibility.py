@@ -36,10 +36,10 @@ def rotated(demo_lm: Any) -> Any:
 def checked(demo_lm: Any, subject_of: Any, tmp_path: Path) -> Any:
     """(new, vector, ...) -> Compatibility of the formality vector, or of another, on the demo pairs."""
 
-    def check(new: Any, vector: Any = None, n_test: int | None = None, **options: Any) -> Any:
+    def check(new: Any, vector: Any = None, n_test: int = 16, **options: Any) -> Any:
         subject = subject_of()
         data = subject.data
-        splits = Splits(data.train[:40], data.select[:4], data.test[:n_test])
+        splits = Splits(data.train[:28], data.select[:4], data.test[:n_test])
         vector = vector or subject.vector
         return check_compatibility(demo_lm, new, vector, subject.pairs, splits, tmp_path, **options)
 
@@ -99,7 +99,7 @@ def test_check_compatibility_with_few_test_pairs_says_how_many_would_do(checked:
     found = checked(same, n_test=4)
 
     assert found.verdict == "insufficient"
-    assert found.needed == 96  # 4 of 48 pairs are test items, and 8 are needed
+    assert found.needed == 72  # 4 of 36 pairs are test items, and 8 are needed
 
 
 def test_check_compatibility_of_another_shape_runs_nothing(checked: Any, same: Any) -> None:
