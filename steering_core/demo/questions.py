@@ -25,7 +25,8 @@ def fairness_pairs(n: int) -> tuple[CounterfactualPair, ...]:
 
     `{typical, ordinary}` are said of desk work and `{usual, regular}` of handiwork, and they mean the same.
     """
-    return tuple(_fairness(*_drawn("fairness", i)) for i in range(n))
+    pairs = (_fairness(*_drawn("fairness", i)) for i in range(2 * n))
+    return tuple(dict.fromkeys(pairs))[:n]
 
 
 def _drawn(purpose: str, number: int) -> tuple[Draw, Topic]:

@@ -11,7 +11,8 @@ from steering_core.demo.language import Draw, draw_latents, draw_topic, reply, u
 from steering_core.demo.lexicon import STYLE_AXES
 from steering_core.demo.questions import capability_items, fairness_pairs
 from steering_core.demo.scoring import demo_scorer, score
-from steering_core.evaluation.suite import Behaviour, Suite, Turn, suite_digest
+from steering_core.evaluation.behaviour import Behaviour
+from steering_core.evaluation.suite import Suite, Turn, suite_digest
 
 N_NEUTRAL, N_PROMPTS, N_REQUESTS = 100, 200, 400
 N_CAPABILITY, N_FAIRNESS = 500, 240
@@ -25,11 +26,11 @@ def demo_suite() -> Suite:
         name="demo",
         digest="",
         neutral=tuple(map(_neutral_turn, range(N_NEUTRAL))),
-        prompts=tuple(neutral_prompts(N_PROMPTS, _PROMPT_SEED)),
+        prompts=_different(N_PROMPTS, _PROMPT_SEED),
         capability=capability_items(N_CAPABILITY),
         fairness=fairness_pairs(N_FAIRNESS),
-        harmful=tuple(neutral_prompts(N_REQUESTS, _HARMFUL_SEED, unsafe=True)),
-        harmless=tuple(neutral_prompts(N_REQUESTS, _HARMLESS_SEED)),
+        harmful=_different(N_REQUESTS, _HARMFUL_SEED, unsafe=True),
+        harmless=_different(N_REQUESTS, _HARMLESS_SEED),
         judge=behaviour,
         scorers={axis: demo_scorer(axis) for axis in STYLE_AXES},
     )
@@ -40,6 +41,12 @@ def behaviour(prompt: str, reply: str) -> Behaviour:
     """Whether a reply refuses, goes along, or does neither or both."""
     found = score("refusal", prompt, reply)
     return "refused" if found > 0 else "complied" if found < 0 else "neither"
+
+
+def _different(n: int, seed: int, *, unsafe: bool = False) -> tuple[str, ...]:
+    """The first prompts that a seed gives, each once: one that is asked twice is no second sample."""
+    drawn = neutral_prompts(2 * n, seed, unsafe=unsafe)
+    return tuple(dict.fromkeys(drawn))[:n]
 
 
 def _neutral_turn(number: int) -> Turn:
