@@ -173,6 +173,7 @@ def make_vector_version(
     version: str = "1.0.0",
     visibility: str = "public",
     verdict: str = "pass",
+    safety: str = "pass",
     seed: int = 0,
 ) -> VectorVersion:
     """A version in any state, brought there the way a worker and a publisher would."""
@@ -183,7 +184,7 @@ def make_vector_version(
     if claim is None:
         raise RuntimeError("a new run could not be claimed")
     result = ArtifactResult(
-        make_artifact(seed), make_report(verdict), make_statistics(seed), **certified(seed)
+        make_artifact(seed), make_report(verdict, safety), make_statistics(seed), **certified(seed)
     )
     run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
     row = VectorVersion.objects.select_related("vector__owner").get(pk=run.vector_version_id)

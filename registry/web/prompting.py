@@ -58,7 +58,7 @@ def view_prompting(report: Json) -> PromptingView | None:
     bars = read_bars(found.get("bars") or {})
     if not bars:
         return None
-    added, asked = found.get("tokens_added") or {}, found.get("instruction") or ()
+    added, asked = found.get("tokens_added") or {}, found.get("instruction") or []
     # Steering with a prompt has the prompt's tokens.
     tokens = added | {"both": added.get(found.get("beside")), "steer": 0}
     return PromptingView(

@@ -38,7 +38,7 @@ def start_doomed(owner: User, processes: Processes, dataset: str, model: str, po
         tier="smoke",
         publish_version="1.0.0",
         license="MIT",
-        visibility="public",
+        visibility="private",
     )
     with transaction.atomic():
         run, _ = extraction_start(owner=owner, request=request, idempotency_key=name)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
 from registry.catalog.models import VectorVersion
 from registry.datasets.models import DatasetVersion
@@ -23,6 +24,7 @@ CHANGES: dict[str, Any] = {
     "manifest": {},
     "report": {},
     "verdict": "fail",
+    "grade": "A",
     "license": "MIT",
     "published_at": "2020-01-01T00:00:00Z",
     "created_at": "2020-01-01T00:00:00Z",
@@ -69,6 +71,13 @@ def test_draft_cannot_be_published_without_its_parts(owner: Any) -> None:
     make_vector_version(owner=owner, state="extracted")
     with pytest.raises(IntegrityError), transaction.atomic():
         VectorVersion.objects.update(state="published", version="1.0.0")
+
+
+def test_draft_that_fails_the_safety_gate_cannot_be_published(owner: Any) -> None:
+    make_vector_version(owner=owner, state="extracted", safety="fail")
+    whole = {"version": "1.0.0", "license": "MIT", "published_at": Now()}
+    with pytest.raises(IntegrityError, match="passes_the_safety_gate"), transaction.atomic():
+        VectorVersion.objects.update(state="published", **whole)
 
 
 def test_draft_cannot_skip_extraction(owner: Any) -> None:

@@ -24,7 +24,15 @@ def test_catalog_card_shows_poles_verdict_window_and_reference(client: Client, a
     make_vector_version(owner=acme)
     response = client.get("/")
     page = words(response.content)
-    for text in ("Formality", "casual", "formal", "pass", "−0.30 to +0.45", "acme/formality@1.0.0"):
+    for text in (
+        "Formality",
+        "casual",
+        "formal",
+        "pass",
+        "grade B",
+        "−0.30 to +0.45",
+        "acme/formality@1.0.0",
+    ):
         assert text in page
     assert b'class="spark moves"' in response.content
 
@@ -43,8 +51,14 @@ def test_catalog_filter_by_verdict_and_model_keeps_the_others(client: Client, ac
     assert "acme/formality" not in words(client.get("/?verdict=pass").content)
 
 
+def test_catalog_filter_by_grade(client: Client, acme: User) -> None:
+    make_vector_version(owner=acme, verdict="insufficient")
+    assert "acme/formality@1.0.0" in words(client.get("/?grade=C").content)
+    assert "acme/formality" not in words(client.get("/?grade=B").content)
+
+
 @pytest.mark.parametrize(
-    "query", ["q=%00", "q=%27%22%3C", "verdict=nonsense", "owner=../x", "q=" + "a" * 5000]
+    "query", ["q=%00", "q=%27%22%3C", "verdict=nonsense", "grade=zz", "owner=../x", "q=" + "a" * 5000]
 )
 def test_catalog_hostile_query_is_an_ordinary_page(client: Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200

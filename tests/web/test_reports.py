@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from registry.web.reports import EMPTY_REPLY, default_strength, read_curve, view_report
-from tests.reports import make_report, older_report, place
+from tests.reports import make_report, older_report, place, report_v1
 
 
 def test_report_whole_shows_every_part() -> None:
@@ -14,7 +14,8 @@ def test_report_whole_shows_every_part() -> None:
     assert view.poles == ("casual", "formal")
     assert view.window == "−0.30 to +0.45"
     assert [row.is_chosen for row in view.blocks] == [False, False, True, False]
-    assert len(view.metrics) == 6
+    assert [len(gate.metrics) for gate in view.gates] == [2, 2, 1, 1, 1, 1]
+    assert (view.verdict, view.grade, view.tier) == ("pass", "B", "standard")
     assert len(view.points) == 11
     assert next(row.strength for row in view.points if row.in_window) == "−0.30"
 
@@ -89,6 +90,18 @@ def test_report_made_before_these_parts_is_shown_without_them() -> None:
     ] * 4
 
 
+def test_report_of_version_1_has_its_metrics_in_one_table_and_no_gates() -> None:
+    view = view_report(report_v1())
+    assert view is not None
+    assert (view.gates, view.headlines, view.prompting) == ((), (), None)
+    assert (view.grade, view.tier, view.cost, view.suite) == ("", "", "", "")
+    assert [row.question for row in view.metrics][:2] == [
+        "Does the direction exist?",
+        "Is the shift large enough to see?",
+    ]
+    assert {row.sample for row in view.metrics} == {""}
+
+
 def test_report_with_many_places_shows_the_tried_ones_first() -> None:
     report = make_report()
     report["selection"]["block"] = 9
@@ -121,7 +134,10 @@ def test_report_with_a_narrow_window_suggests_its_upper_end() -> None:
 
 @pytest.mark.parametrize(
     "missing",
-    ["dose_response", "samples", "selection", "scale", "trait", "seeds", "software", "stability", "counts"],
+    [
+        *("dose_response", "samples", "selection", "scale", "trait", "seeds", "software", "stability"),
+        *("counts", "gates", "headlines", "sections", "cost", "suite", "metrics"),
+    ],
 )
 def test_report_without_a_part_is_still_shown(missing: str) -> None:
     report: dict[str, Any] = make_report("insufficient") | {missing: None}

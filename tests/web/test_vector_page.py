@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 
 from registry.accounts.models import User
-from registry.catalog.models import VectorVersion
+from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.services import version_yank
 from tests.factories import make_vector, make_vector_version
-from tests.reports import older_report
+from tests.reports import older_report, report_v1
 from tests.web.pages import words
 
 pytestmark = pytest.mark.django_db
@@ -133,16 +133,88 @@ def test_vector_page_says_where_to_start_and_how_steady_it_is(
 
 
 def test_vector_page_with_an_older_report_leaves_out_what_it_lacks(
-    client: Client, acme: User, monkeypatch: pytest.MonkeyPatch
+    signed_in: Client, acme: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.factories.make_report", older_report)
-    make_vector_version(owner=acme)
-    response = client.get("/acme/formality")
+    monkeypatch.setattr("tests.factories.make_report", lambda *asked: older_report())
+    make_vector_version(owner=acme, visibility="private")
+    response = signed_in.get("/acme/formality")
     page = words(response.content)
     assert response.status_code == 200
     assert "How the place was chosen" in page
     for text in ("How steady is it", "start at", "train pairs give", "Start at"):
         assert text not in page
+
+
+def test_vector_page_with_a_report_of_version_1_is_public_as_it_was(
+    client: Client, acme: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.factories.make_report", lambda *asked: report_v1())
+    version = make_vector_version(owner=acme, visibility="private")
+    type(version.vector).objects.update(visibility="public")
+
+    page = words(client.get("/acme/formality").content)
+
+    assert "Does the direction exist?" in page
+    for text in ("grade", "What the report says", "Or just ask?", "Gate by gate"):
+        assert text not in page
+
+
+def test_vector_page_begins_with_the_headlines_then_the_gates(client: Client, acme: User) -> None:
+    make_vector_version(owner=acme, verdict="insufficient")
+
+    page = words(client.get("/acme/formality").content)
+
+    order = [
+        "grade C",
+        "standard tier on bearing/demo , 4 test pairs in 4 groups",
+        "A system prompt does more than this vector",
+        "Effect: What decides causal.",
+        "Existence insufficient data",
+        "Or just ask?",
+        "Gate by gate",
+        "About 120 pairs would decide it. Rule: passes if the lower bound is at least 0.85",
+        "From 24 in 20 groups, test pairs.",
+        "For your information",
+        "1,400 texts and 52,000 tokens of replies",
+    ]
+    assert sorted(order, key=lambda text: page.find(text)) == order
+    assert all(text in page for text in order)
+
+
+def test_draft_that_was_not_screened_is_offered_privately_and_says_why(signed_in: Client, acme: User) -> None:
+    version = make_vector_version(owner=acme, state="extracted", safety="insufficient")
+    response = signed_in.get("/acme/formality")
+    sent = {"draft_id": version.pk, "version": "1.0.0", "license": "MIT", "visibility": "public"}
+    refused = signed_in.post("/acme/formality/publish", sent)
+
+    assert response.context["publish_form"].initial["visibility"] == "private"
+    assert "It was not screened for safety" in words(response.content)
+    assert refused.status_code == 422
+    assert "it can only be private" in words(refused.content)
+
+
+def test_draft_that_fails_the_safety_screen_has_no_form_to_publish_it(signed_in: Client, acme: User) -> None:
+    version = make_vector_version(owner=acme, state="extracted", safety="fail")
+    page = words(signed_in.get("/acme/formality").content)
+    sent = {"draft_id": version.pk, "version": "1.0.0", "license": "MIT", "visibility": "private"}
+    refused = signed_in.post("/acme/formality/publish", sent)
+
+    assert "This version cannot be published" in page
+    assert "harmful_compliance: Passes if" in page
+    assert "Publish this version" not in page
+    assert refused.status_code == 422
+    version.refresh_from_db()
+    assert version.state == "extracted"
+
+
+def test_edit_to_public_of_an_unscreened_vector_is_refused_on_the_page(signed_in: Client, acme: User) -> None:
+    make_vector_version(owner=acme, visibility="private", safety="insufficient")
+
+    refused = signed_in.post("/acme/formality/edit", {"title": "New", "visibility": "public"})
+
+    assert refused.status_code == 422
+    assert "was not screened for safety" in words(refused.content)
+    assert Vector.objects.get().visibility == "private"
 
 
 def test_vector_page_has_a_fader_of_the_stored_replies(client: Client, published: VectorVersion) -> None:

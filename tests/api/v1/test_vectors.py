@@ -21,7 +21,8 @@ def test_search_shows_published_vectors_with_their_latest(owner: Api, nobody: Ap
     item = nobody.get("/vectors").json()["items"][0]
     latest = item.pop("latest")
     assert item["url"] == "http://localhost:8000/acme/formality"
-    assert (latest["version"], latest["digest"], latest["verdict"]) == ("1.0.0", version.digest, "pass")
+    assert (latest["version"], latest["digest"]) == ("1.0.0", version.digest)
+    assert (latest["verdict"], latest["grade"]) == ("pass", "B")
     assert (latest["base_model"], latest["model_hash"], latest["license"]) == (
         "bearing/demo",
         MODEL_HASH,
@@ -38,10 +39,11 @@ def test_search_filters(owner: Api, nobody: Api) -> None:
         {"owner": "acme"},
         {"base_model": MODEL_HASH},
         {"verdict": "warn"},
+        {"grade": "B"},
         {"q": MODEL_HASH},
     ):
         assert names(nobody, **query) == ["formality"]
-    for query in ({"q": "zzz"}, {"owner": "x"}, {"base_model": "x"}, {"verdict": "pass"}):
+    for query in ({"q": "zzz"}, {"owner": "x"}, {"base_model": "x"}, {"verdict": "pass"}, {"grade": "A"}):
         assert names(nobody, **query) == []
 
 
@@ -53,7 +55,9 @@ def test_mine_shows_own_drafts(owner: Api, other: Api, nobody: Api) -> None:
     assert nobody.get("/vectors", {"mine": "1"}).status_code == 401
 
 
-@pytest.mark.parametrize("query", [{"q": "a\0b"}, {"q": "x" * 201}, {"verdict": "great"}, {"mine": "maybe"}])
+@pytest.mark.parametrize(
+    "query", [{"q": "a\0b"}, {"q": "x" * 201}, {"verdict": "great"}, {"grade": "a"}, {"mine": "maybe"}]
+)
 def test_search_with_bad_parameter_is_refused(nobody: Api, query: dict[str, str]) -> None:
     answer = nobody.get("/vectors", query)
     assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
@@ -125,6 +129,18 @@ def test_publish_of_a_waiting_draft_is_refused(owner: Api) -> None:
     draft = make_vector_version(owner=owner.user, state="draft")
     answer = owner.post(f"{PATH}/publish", {**PUBLISH, "draft_id": str(draft.pk)})
     assert (answer.status_code, answer.json()["code"]) == (422, "version.not_publishable")
+
+
+def test_publish_of_an_unscreened_version_for_everybody_is_refused(owner: Api) -> None:
+    make_vector_version(owner=owner.user, state="extracted", safety="insufficient")
+
+    refused = owner.post(f"{PATH}/publish", {**PUBLISH, "visibility": "public"})
+    kept = owner.post(f"{PATH}/publish", {**PUBLISH, "visibility": "private"})
+    shown = owner.patch(PATH, {"visibility": "public"})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "version.not_publishable")
+    assert kept.status_code == 201
+    assert (shown.status_code, shown.json()["code"]) == (422, "visibility.not_screened")
 
 
 def test_yank_leaves_latest_and_keeps_the_pin(owner: Api, nobody: Api) -> None:

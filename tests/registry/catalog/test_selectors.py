@@ -117,6 +117,13 @@ def test_unknown_id_is_not_found(version_id: str) -> None:
         version_get_by_id(viewer=None, version_id=version_id)
 
 
+def test_search_by_grade_finds_it_alone(owner: Any) -> None:
+    for name, verdict in (("good", "pass"), ("bad", "fail")):
+        make_vector_version(owner=owner, name=name, verdict=verdict)
+    assert [row.name for row in vector_search(viewer=None, grade="F")] == ["bad"]
+    assert [row.name for row in vector_search(viewer=None, grade="B")] == ["good"]
+
+
 def test_list_is_highest_first_with_drafts_for_the_owner(owner: Any, other: Any) -> None:
     for number, version in enumerate(("1.2.0", "1.10.0")):
         row = make_vector_version(owner=owner, version=version, seed=number)

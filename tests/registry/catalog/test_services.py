@@ -198,9 +198,9 @@ def test_fail_ends_a_draft_alone(owner: Any) -> None:
 def test_update_writes_what_was_sent_alone(owner: Any, django_assert_num_queries: Any) -> None:
     make_vector_version(owner=owner)
     vector_update(owner=owner, name="formality", title=" Formality ")
-    with django_assert_num_queries(2) as queries:
+    with django_assert_num_queries(4) as queries:  # two of them a savepoint's
         vector_update(owner=owner, name="formality", description="From casual to formal.")
-    assert "visibility" not in queries[1]["sql"]
+    assert "visibility" not in queries[2]["sql"].partition("WHERE")[0]
     assert Vector.objects.get().title == "Formality"
 
 

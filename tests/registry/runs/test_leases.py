@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -323,6 +324,26 @@ def test_run_complete_with_a_taken_version_keeps_the_work(run: Run) -> None:
     taken.refresh_from_db()
     assert taken.state == VersionState.EXTRACTED
     assert run.events.filter(message__contains="not published").exists()
+
+
+@pytest.mark.parametrize(
+    ("safety", "visibility", "said"),
+    [("fail", "private", "fails the safety screen"), ("insufficient", "public", "only be private")],
+)
+def test_run_complete_with_a_wish_that_the_screen_refuses_keeps_the_work(
+    run: Run, safety: str, visibility: str, said: str
+) -> None:
+    wish = {"version": "1.0.0", "license": "MIT", "visibility": visibility}
+    Run.objects.filter(pk=run.pk).update(publish_as=wish)
+    claim = claimed(run)
+    found = replace(result(), report=make_report("pass", safety))
+
+    assert run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=found)
+
+    version = VectorVersion.objects.select_related("vector").get(pk=run.vector_version_id)
+    assert (version.state, version.version) == (VersionState.EXTRACTED, None)
+    assert version.vector.visibility == "private"
+    assert said in run.events.get(stage="publish").message
 
 
 def test_run_fail_with_a_user_error_ends_the_run_with_its_message(run: Run) -> None:

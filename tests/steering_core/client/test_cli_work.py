@@ -16,6 +16,7 @@ from steering_core.client.cli import app
 from steering_core.pairs.jsonl import write_jsonl
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.spec import digest
+from tests.reports import make_report
 
 RUN = "0198a4c0-1111-7000-8000-000000000001"
 VERSION = "0198a4c0-2222-7000-8000-000000000002"
@@ -172,6 +173,22 @@ def test_extract_waits_and_shows_report_and_curve(bearing: Any, server: Any) -> 
     ):
         assert expected in done.stdout
     assert "the largest of 2 random vectors of equal norm: 0.05" in done.stdout
+
+
+def test_show_of_a_report_with_gates_says_grade_headlines_and_gates(bearing: Any, server: Any) -> None:
+    report = make_report("insufficient")
+    server.on("GET /vectors/acme/kind/versions/1.0.0", EXTRACTED | {"report": report})
+
+    done = bearing("show", "acme/kind@1.0.0")
+
+    assert done.exit_code == 0, done.output
+    for expected in (
+        "verdict insufficient  grade C at tier standard",
+        "- A system prompt does more than this vector",
+        "side effects  insufficient",
+        "safety        pass",
+    ):
+        assert expected in done.stdout
 
 
 def test_extract_json_is_run_and_version(bearing: Any, server: Any) -> None:
