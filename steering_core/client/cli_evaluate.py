@@ -85,7 +85,7 @@ def evaluate(
     data = read_file(pairs, most_bytes=DEFAULT_LIMITS.max_bytes)
     dataset = dataset_of(read_pairs(data, filename=pairs.name))
     found = _vector(ui, vector)
-    with needs("torch", "transformers"):
+    with needs("torch transformers"):
         from steering_core.client.local_run import open_model
         from steering_core.evaluation.pipeline import evaluate_vector
     judge, texts = _scorer(scorer), _suite(suite)

@@ -229,11 +229,12 @@ def _dose_response(
     if "points" not in response:
         return None
     effect = next((metric for metric in metrics if metric.definition.id == "effect"), None)
-    low, high = (effect and effect.interval) or (None, None)
+    value = effect.value if effect else None
+    low, high = (effect.interval if effect else None) or (None, None)
     return {
         **{key: response[key] for key in ("score", "n_prompts", "points", "window")},
         "control": sections.get("controls"),
-        "effect": {"value": rounded(effect and effect.value), "low": rounded(low), "high": rounded(high)},
+        "effect": {"value": rounded(value), "low": rounded(low), "high": rounded(high)},
     }
 
 
