@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from registry.storage.services import blob_read
 from steering_core.demo.scoring import choose_scorer
 from steering_core.demo.suite import demo_suite
+from steering_core.errors import EvaluationError, ModelError
 from steering_core.evaluation.scorer import TraitScorer
-from steering_core.evaluation.suite import EMPTY_SUITE, Suite
+from steering_core.evaluation.suite import EMPTY_SUITE, Suite, read_suite
 from steering_core.models.load import LanguageModel, load_model
 from steering_core.pairs.pair import ContrastivePair
 from workers.devices import best_device
@@ -35,7 +37,23 @@ def scorer_for(name: str, pairs: Sequence[ContrastivePair]) -> TraitScorer | Non
     return choose(pairs) if choose else None
 
 
-def suite_for(name: str) -> Suite:
-    """The prompts and questions that the registry owns for a base model; an empty suite where it has none."""
-    make = _SUITES.get(name)
-    return make() if make else EMPTY_SUITE
+def suite_for(scorer: str, sha256: str) -> Suite:
+    """The prompts and questions that the registry owns for a base model: the scorer's own, else those that
+    operators brought as the blob `sha256`, else none.
+
+    Raises:
+        ModelError: the stored suite cannot be read any more.
+        BlobMissingError, BlobCorruptError, BlobStoreError: damage, or the store is out of reach.
+    """
+    if make := _SUITES.get(scorer):
+        return make()
+    return _stored_suite(sha256) if sha256 else EMPTY_SUITE
+
+
+@lru_cache(maxsize=MODELS_KEPT)
+def _stored_suite(sha256: str) -> Suite:
+    try:
+        return read_suite(blob_read(sha256=sha256))
+    except EvaluationError as error:
+        # It was read before it was stored, so this is a matter of the installation and not of the run's owner.
+        raise ModelError(f"the suite {sha256} cannot be read: {error.message}", code=error.code) from error

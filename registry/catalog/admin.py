@@ -10,7 +10,7 @@ from registry.core.admin import LookOnlyAdmin
 class BaseModelRevisionAdmin(LookOnlyAdmin):
     """Base models come from `manage.py register_base_model`."""
 
-    list_display = ["name", "model_hash", "architecture", "n_layers", "d_model", "scorer"]
+    list_display = ["name", "model_hash", "architecture", "n_layers", "d_model", "scorer", "suite_digest"]
 
 
 @admin.register(Vector)

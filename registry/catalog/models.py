@@ -32,6 +32,9 @@ class BaseModelRevision(UUIDModel):
     max_positions = models.PositiveIntegerField()
     files = models.JSONField()
     scorer = models.CharField(max_length=20, blank=True)
+    # The prompts and questions that operators brought for this model, see docs/suites.md; null for none, and
+    # where the scorer brings its own. It may be changed: a report names the digest of the one it was made with.
+    suite = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         ordering = ["name", "-created_at"]
@@ -39,6 +42,11 @@ class BaseModelRevision(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.name} {self.model_hash[:19]}"
+
+    @property
+    def suite_digest(self) -> str | None:
+        """`sha256:…` of the suite's canonical file, as reports name it; None where none was brought."""
+        return f"sha256:{self.suite_id}" if self.suite_id else None
 
 
 class Vector(UUIDModel):

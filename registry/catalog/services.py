@@ -18,26 +18,34 @@ from registry.core.state import transition
 from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
+from registry.storage.services import blob_put
+from steering_core.evaluation.suite import read_suite, write_suite
 from steering_core.models.fingerprint import model_fingerprint
 from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)
 
 SCORERS = ("", "demo")
+SUITE_MEDIA_TYPE = "application/json"
 
 
-def base_model_register(*, path: Path, name: str, scorer: str = "") -> tuple[BaseModelRevision, bool]:
-    """Fingerprint a model folder and register it; the same content again only updates path and name.
+def base_model_register(
+    *, path: Path, name: str, scorer: str = "", suite: bytes = b""
+) -> tuple[BaseModelRevision, bool]:
+    """Fingerprint a model folder and register it; the same content again updates path, name, scorer and suite.
 
     Args:
         path: a local folder in the Hugging Face layout.
         name: `owner/name`, for people.
         scorer: which exact scorer belongs to this model: `demo`, or empty for none.
+        suite: a file of prompts and questions to measure with; empty leaves the one that is there.
     Returns:
         The row, and whether it is new.
     Raises:
         ModelError: the folder is incomplete or unsafe to load.
-        InvalidError: the name or the scorer is not valid.
+        EvaluationError: the suite breaks docs/suites.md.
+        InvalidError: the name or the scorer is not valid, or the scorer brings a suite of its own.
+        BlobStoreError, BlobCorruptError: the store is out of reach or changes bytes.
     """
     owner, _, rest = name.partition("/")
     check_slug(owner, what="name")
@@ -46,14 +54,15 @@ def base_model_register(*, path: Path, name: str, scorer: str = "") -> tuple[Bas
         raise InvalidError(
             f"scorer {scorer!r} is not known; choose 'demo' or none", code="base_model.scorer_unknown"
         )
+    chosen: dict[str, Any] = {"name": name, "path": str(path.resolve()), "scorer": scorer}
+    if scorer or suite:
+        chosen["suite"] = _suite_blob(scorer, suite)
     found = model_fingerprint(path)
     row, is_new = BaseModelRevision.objects.update_or_create(
         model_hash=found.model_hash,
-        defaults={"name": name, "path": str(path.resolve()), "scorer": scorer},
+        defaults=chosen,
         create_defaults={
-            "name": name,
-            "path": str(path.resolve()),
-            "scorer": scorer,
+            **chosen,
             "architecture": found.architecture,
             "n_layers": found.n_layers,
             "d_model": found.d_model,
@@ -270,6 +279,16 @@ def check_publish_request(*, owner: User, name: str, version: str, license: str,
         _checked_visibility(visibility)
     if vector := Vector.objects.filter(owner=owner, name=name).select_related("owner").first():
         _check_version_is_free(vector, version)
+
+
+def _suite_blob(scorer: str, suite: bytes) -> Blob | None:
+    """The suite as a blob in its canonical form, whose digest is the one that reports name."""
+    if scorer and suite:
+        raise InvalidError(
+            f"scorer {scorer!r} brings a suite of its own; leave one of the two out",
+            code="base_model.suite_unused",
+        )
+    return blob_put(data=write_suite(read_suite(suite)), media_type=SUITE_MEDIA_TYPE) if suite else None
 
 
 def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersion:

@@ -8,7 +8,11 @@ from steering_core.spec import ExtractionSpec
 
 @dataclass(frozen=True, slots=True)
 class RunClaim:
-    """The right to work on a run until the lease lapses. `lease_token` must be shown with every write."""
+    """The right to work on a run until the lease lapses. `lease_token` must be shown with every write.
+
+    Attributes:
+        suite_sha256: the suite that operators brought for the base model; empty for none.
+    """
 
     run_id: str
     lease_token: int
@@ -20,6 +24,7 @@ class RunClaim:
     model_path: str
     model_hash: str
     scorer: str
+    suite_sha256: str
 
 
 @dataclass(frozen=True, slots=True)

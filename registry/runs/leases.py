@@ -66,6 +66,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         model_path=model.path,
         model_hash=model.model_hash,
         scorer=model.scorer,
+        suite_sha256=model.suite_id or "",
     )
 
 

@@ -58,7 +58,7 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
             claim.spec,
             folder,
             scorer=scorer_for(claim.scorer, pairs),
-            suite=suite_for(claim.scorer),
+            suite=suite_for(claim.scorer, claim.suite_sha256),
             progress=within,
         )
         reading = tried(outcome.report["selection"])

@@ -15,6 +15,7 @@ def test_list_shows_registered_models(nobody: Api) -> None:
         "n_layers": 4,
         "d_model": 8,
         "scorer": "demo",
+        "suite": None,
     }
 
 

@@ -14,4 +14,10 @@ class BaseModelSerializer(serializers.Serializer[Any]):
     n_layers = serializers.IntegerField()
     d_model = serializers.IntegerField()
     scorer = serializers.CharField(help_text="Which exact scorer belongs to it; empty for none.")
+    suite = serializers.CharField(
+        source="suite_digest",
+        allow_null=True,
+        help_text="Digest of the prompts that operators brought to measure with; null for none, and where the "
+        "scorer brings its own.",
+    )
     registered_at = serializers.DateTimeField(source="created_at")
