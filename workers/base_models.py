@@ -55,5 +55,5 @@ def _stored_suite(sha256: str) -> Suite:
     try:
         return read_suite(blob_read(sha256=sha256))
     except EvaluationError as error:
-        # It was read before it was stored, so this is a matter of the installation and not of the run's owner.
+        # It was read before it was stored, so this is no fault of the run's owner.
         raise ModelError(f"the suite {sha256} cannot be read: {error.message}", code=error.code) from error

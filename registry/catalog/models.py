@@ -32,8 +32,8 @@ class BaseModelRevision(UUIDModel):
     max_positions = models.PositiveIntegerField()
     files = models.JSONField()
     scorer = models.CharField(max_length=20, blank=True)
-    # The prompts and questions that operators brought for this model, see docs/suites.md; null for none, and
-    # where the scorer brings its own. It may be changed: a report names the digest of the one it was made with.
+    # The prompts and questions that operators brought for this model; null for none, and where the scorer
+    # brings its own. It may be changed: a report names the digest of the one that it was made with.
     suite = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:

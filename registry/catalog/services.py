@@ -32,7 +32,7 @@ SUITE_MEDIA_TYPE = "application/json"
 def base_model_register(
     *, path: Path, name: str, scorer: str = "", suite: bytes = b""
 ) -> tuple[BaseModelRevision, bool]:
-    """Fingerprint a model folder and register it; the same content again updates path, name, scorer and suite.
+    """Fingerprint a model folder and register it; the same content again updates what is said of it.
 
     Args:
         path: a local folder in the Hugging Face layout.

@@ -71,3 +71,22 @@ def test_blind_page_without_signing_in_leads_to_the_sign_in_page(client: Client,
 
     assert response.status_code == 302
     assert "login" in response["Location"]
+
+
+def test_vector_page_leads_to_the_blind_test_and_says_what_it_shows(signed_in: Client, address: str) -> None:
+    vector_page = address.removesuffix("/blind")
+    before = signed_in.get(vector_page).content.decode()
+
+    signed_in.post(address, {"number": 1, "answer": "left"})
+
+    after = signed_in.get(vector_page).content.decode()
+    assert f'href="{address}">Take the blind test' in before
+    assert "Nobody has compared its replies" in before
+    assert "comparisons were decided; 30 are needed" in after
+    assert "1 rater<" in after
+
+
+def test_vector_page_without_replies_to_compare_has_no_blind_test(signed_in: Client, acme: Any) -> None:
+    make_vector_version(owner=acme)
+
+    assert "blind" not in signed_in.get("/acme/formality").content.decode().lower()

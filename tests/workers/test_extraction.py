@@ -1,6 +1,5 @@
 """The extraction task on the demo model, and what is kept of its activations."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,18 +85,6 @@ def test_extract_keeps_statistics_that_give_the_same_direction_without_the_model
     derived = derive(Statistics(file), Recipe(selection["method"]), *place)
     assert (selection["method"], key) == ("whitened", site_key("mlp_out", selection["block"]))
     assert derived.vector.astype(np.float32).tobytes() == vector.directions[key].tobytes()
-
-
-def test_extract_measures_with_the_suite_that_an_operator_brought(run: Run) -> None:
-    texts = {"neutral": [{"prompt": "what is a queue ?", "reply": "a queue is a list ."}]}
-    suite = {"format": "bearing-suite", "format_version": 1, "name": "house", **texts}
-    model = base_model_register(path=weights_path(), name="bearing/demo", suite=json.dumps(suite).encode())[0]
-
-    extraction.extract(str(run.pk))
-
-    run.refresh_from_db()
-    assert run.state == RunState.SUCCEEDED, run.error_message
-    assert run.vector_version.report["suite"] == {"name": "house", "digest": model.suite_digest}
 
 
 def test_extract_certifies_the_vector_that_it_stores(run: Run) -> None:

@@ -4,7 +4,7 @@ from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from registry.api.endpoint import UnknownPath
-from registry.api.v1 import account, base_models, datasets, runs, vectors, versions
+from registry.api.v1 import account, base_models, blind, datasets, runs, vectors, versions
 
 
 class Sha256Converter(StringConverter):
@@ -48,6 +48,7 @@ urlpatterns = [
         versions.VersionConformance.as_view(),
         name="version-conformance",
     ),
+    path(f"{VERSION}/<str:ref>/blind-test", blind.VersionBlindTest.as_view(), name="version-blind-test"),
     path(f"{VERSION}/<str:version>/yank", vectors.VersionYank.as_view(), name="yank"),
     path(f"{VERSION}/<str:version>/unyank", vectors.VersionUnyank.as_view(), name="unyank"),
     path("versions/<uuid:version_id>", versions.VersionGetById.as_view(), name="version-by-id"),
@@ -57,6 +58,7 @@ urlpatterns = [
         versions.DraftConformance.as_view(),
         name="draft-conformance",
     ),
+    path("versions/<uuid:version_id>/blind-test", blind.DraftBlindTest.as_view(), name="draft-blind-test"),
     path("blobs/sha256:<sha256:sha256>", versions.BlobDownload.as_view(), name="blob"),
     re_path("", UnknownPath.as_view()),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from registry.catalog.models import Vector, VectorVersion
@@ -16,6 +17,7 @@ from registry.catalog.states import RELEASED, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import version_key
 from registry.core.visibility import Visibility
+from registry.trust.selectors import blind_conclusion
 from registry.web.cards import vector_title
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
@@ -128,11 +130,24 @@ def render_vector(
         "is_unsafe": _is_unsafe(version),
         "run": getattr(version, "run", None) if is_owner else None,
     }
+    if report and report.has_blind:
+        context |= _blind(version)
     if is_released and version.manifest:
         context |= _use(vector.name, version.manifest, report)
     if is_owner:
         context |= _forms(vector, version, versions) | dict(bound or {})
     return render(request, "vectors/detail.html", context, status=status)
+
+
+def _blind(version: VectorVersion) -> dict[str, Any]:
+    """Where the blind test is, and what it shows; nothing before anybody has answered."""
+    owner, name = version.vector.owner.username, version.vector.name
+    if version.state in RELEASED:
+        url = reverse("web:version_blind", args=(owner, name, version.version))
+    else:
+        url = reverse("web:draft_blind", args=(owner, name, version.pk))
+    found = blind_conclusion(version=version)
+    return {"blind_url": url, "blind": found if found.raters or found.left_out else None}
 
 
 def _use(name: str, manifest: dict[str, Any], report: ReportView | None) -> dict[str, Any]:

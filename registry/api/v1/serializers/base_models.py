@@ -17,7 +17,7 @@ class BaseModelSerializer(serializers.Serializer[Any]):
     suite = serializers.CharField(
         source="suite_digest",
         allow_null=True,
-        help_text="Digest of the prompts that operators brought to measure with; null for none, and where the "
-        "scorer brings its own.",
+        help_text="Digest of the prompts that operators brought to measure with; null for none, and where "
+        "the scorer brings its own.",
     )
     registered_at = serializers.DateTimeField(source="created_at")

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--suite",
             type=Path,
-            help="JSON file of prompts and questions to measure with, see docs/suites.md; it may be changed later",
+            help="JSON file of prompts and questions to measure with; it may be changed later",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
