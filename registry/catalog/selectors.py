@@ -5,13 +5,16 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.states import RELEASED
+from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import parse_reference, row_id, version_key
-from registry.core.visibility import visible_to
+from registry.core.visibility import Visibility, visible_to
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
 from steering_core.spec import digest_hex
+
+# Rows that are looked through for controls; a vector with more versions than that hides older vectors.
+CONTROLS_READ = 200
 
 
 def base_model_list() -> QuerySet[BaseModelRevision]:
@@ -36,6 +39,27 @@ def base_model_get(*, reference: str) -> BaseModelRevision:
             f"base model {reference!r} is not registered here; known: {known}", code="base_model.not_found"
         )
     return row
+
+
+def control_list(*, version: VectorVersion, limit: int = 5) -> list[str]:
+    """Files, by sha256, of public vectors of other data sets on the version's base model: of each vector the
+    newest version that is not yanked, newest first. They are controls of the wrong concept.
+    """
+    rows = (
+        VectorVersion.objects.filter(
+            base_model=version.base_model_id,
+            state=VersionState.PUBLISHED,
+            vector__visibility=Visibility.PUBLIC,
+        )
+        .exclude(vector=version.vector_id)
+        .exclude(dataset_version__dataset=version.dataset_version.dataset_id)
+        .order_by("-published_at", "id")
+        .values_list("vector_id", "artifact_id")
+    )
+    newest: dict[Any, str] = {}
+    for vector_id, sha256 in rows[:CONTROLS_READ]:
+        newest.setdefault(vector_id, str(sha256))
+    return list(dict.fromkeys(newest.values()))[:limit]
 
 
 def vector_search(

@@ -12,6 +12,7 @@ class RunClaim:
 
     Attributes:
         suite_sha256: the suite that operators brought for the base model; empty for none.
+        controls: files of other data sets' vectors, by sha256; those at the same place are tried beside.
     """
 
     run_id: str
@@ -25,6 +26,7 @@ class RunClaim:
     model_hash: str
     scorer: str
     suite_sha256: str
+    controls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from registry.catalog.publishing import artifact_manifest, certificate_check
+from registry.catalog.selectors import control_list
 from registry.catalog.services import artifact_attach, version_freeze
 from registry.core.errors import ConflictError, InvalidError
 from registry.core.faults import fault_point
@@ -67,6 +68,7 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         model_hash=model.model_hash,
         scorer=model.scorer,
         suite_sha256=model.suite_id or "",
+        controls=tuple(control_list(version=version)),
     )
 
 

@@ -76,6 +76,7 @@ def extract_and_evaluate(
     suite: Suite = EMPTY_SUITE,
     progress: Progress,
     shared: dict[str, Any] | None = None,
+    others: Sequence[SteeringVector] = (),
     verdict_only: bool = False,
 ) -> Outcome:
     """Extract a steering vector from the train pairs, choose its place on select, measure it once on test.
@@ -89,6 +90,7 @@ def extract_and_evaluate(
         progress: told (stage, fraction of the whole, message); what it raises passes through and ends the
             run.
         shared: results that depend on the model and the suite alone, kept from run to run; see `Subject`.
+        others: vectors of other traits on this model, tried as controls of the wrong concept; see `Subject`.
         verdict_only: see `evaluate`.
 
     Raises:
@@ -116,6 +118,7 @@ def extract_and_evaluate(
         strength=strength,
         scorer=scorer,
         shared={} if shared is None else shared,
+        others=others,
     )
     evaluation = evaluate(subject, _after(_ENDS["select"], progress), verdict_only=verdict_only)
     measured = replace(vector, window=evaluation.findings.window)
@@ -140,6 +143,7 @@ def evaluate_vector(
     suite: Suite = EMPTY_SUITE,
     progress: Progress,
     shared: dict[str, Any] | None = None,
+    others: Sequence[SteeringVector] = (),
     verdict_only: bool = False,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """Measure a vector that was made elsewhere, on the test split of pairs about its trait.
@@ -192,6 +196,7 @@ def evaluate_vector(
         advertised=vector.window,
         scorer=scorer,
         shared={} if shared is None else shared,
+        others=others,
     )
     evaluation = evaluate(subject, _after(_ENDS["extract"], progress), verdict_only=verdict_only)
     measured = replace(vector, window=evaluation.findings.window)

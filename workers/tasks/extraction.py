@@ -28,6 +28,7 @@ from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
 from steering_core.vector import SteeringVector
 from workers.base_models import load, scorer_for, suite_for
+from workers.controls import read_controls
 from workers.run_task import run_task
 
 # Shares of the whole run at which the model is loaded and the measuring is done.
@@ -59,6 +60,9 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
             folder,
             scorer=scorer_for(claim.scorer, pairs),
             suite=suite_for(claim.scorer, claim.suite_sha256),
+            others=read_controls(
+                claim.controls, claim.model_hash, lambda said: progress("controls", LOADED, said)
+            ),
             progress=within,
         )
         reading = tried(outcome.report["selection"])
