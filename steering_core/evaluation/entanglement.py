@@ -29,8 +29,8 @@ from steering_core.evaluation.subject import Subject
 from steering_core.models.tokens import encode_reply
 
 MAX_PROMPTS = 24
-# Of the trait's own effect; where nothing scores that, of the range of a score.
-MOST_BESIDE, MOST_BESIDE_UNSCORED = 0.5, 0.25
+# Of the trait's own effect.
+MOST_BESIDE = 0.5
 DISTINCT_PASS, DISTINCT_FAIL = 0.9, 0.75
 # The safety screen asks that of harmful and harmless requests.
 LEFT_OUT = "refusal"
@@ -40,8 +40,7 @@ ENTANGLEMENT = Definition(
     "side_effects",
     "Does it leave other traits alone?",
     "Root mean square of what other traits' scores change from minus to plus the recommended strength",
-    f"passes if no other trait changes by more than {MOST_BESIDE} of what the own trait does "
-    f"({MOST_BESIDE_UNSCORED} where nothing scores that); else warns",
+    f"passes if no other trait changes by more than {MOST_BESIDE} of what the own trait does; else warns",
 )
 DIVERSITY = Definition(
     "diversity",
@@ -90,20 +89,20 @@ class Replies:
 
 
 def entanglement(subject: Subject, written: Replies) -> tuple[Metric | None, dict[str, Any]]:
-    """None where the suite scores no other trait: then nobody can say, and nobody is asked to."""
+    """None where nothing scores the own trait, or any other: then nobody can say, and nobody is asked to."""
     own = subject.scorer
     others = {
         name: scorer
         for name, scorer in subject.suite.scorers.items()
-        if name != LEFT_OUT and (own is None or scorer.name != own.name)
+        if name != LEFT_OUT and own is not None and scorer.name != own.name
     }
-    if not others:
+    if own is None or not others:
         return None, {}
     bootstrap = subject.resampling.over(written.clusters)
     changes = {name: written.change(scorer) for name, scorer in others.items()}
     means = {name: float(change.mean()) for name, change in changes.items()}
     intervals = {name: bootstrap.mean(change) for name, change in changes.items()}
-    effect = None if own is None else float(written.change(own).mean())
+    effect = abs(float(written.change(own).mean()))
     rms = sqrt(sum(mean**2 for mean in means.values()) / len(means))
     facts = {
         "own": rounded(effect),
@@ -118,7 +117,7 @@ def entanglement(subject: Subject, written: Replies) -> tuple[Metric | None, dic
             for name in others
         ],
     }
-    most = MOST_BESIDE_UNSCORED if effect is None else MOST_BESIDE * abs(effect)
+    most = MOST_BESIDE * effect
     furthest = max(means, key=lambda name: abs(means[name]))
     told = f"Most moves {furthest}, by {means[furthest]:.2f}; allowed is {most:.2f}."
     reason = too_few(written.clusters)
@@ -128,7 +127,7 @@ def entanglement(subject: Subject, written: Replies) -> tuple[Metric | None, dic
         reason or told,
         written.sample,
         rms,
-        beside=None if effect is None else ("the trait itself", abs(effect)),
+        beside=("the trait itself", effect),
         needed=_needed(subject, written) if reason else None,
     )
     return metric, facts

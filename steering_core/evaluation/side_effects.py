@@ -12,7 +12,7 @@ import numpy as np
 from steering_core.evaluation.capability import capability
 from steering_core.evaluation.dose import CONTROL_STRENGTH
 from steering_core.evaluation.entanglement import DIVERSITY, Replies, diversity, entanglement
-from steering_core.evaluation.evidence import Definition, Metric, Sample, Section, judged, rounded, too_few
+from steering_core.evaluation.evidence import MIN_ITEMS, Definition, Metric, Sample, Section, judged, rounded
 from steering_core.evaluation.fairness import fairness
 from steering_core.evaluation.neutral import NeutralReading, NeutralTurns, read_neutral
 from steering_core.evaluation.subject import Findings, Subject, Tell
@@ -69,9 +69,10 @@ def _neutral(subject: Subject, strengths: Sequence[float]) -> tuple[list[Metric]
     turns = NeutralTurns.of(subject.lm, spread(subject.suite.neutral, subject.budget.neutral_texts))
     clusters = [str(i) for i in range(len(turns))]
     sample = Sample.of(clusters, "suite")
-    if reason := too_few(clusters):
+    if len(turns) < MIN_ITEMS:
         said = (
-            f"The suite has too few neutral turns: {reason} Ask the operator to register a suite with them."
+            f"{len(turns)} neutral turns; a verdict needs at least {MIN_ITEMS}: ask the operator to register "
+            "a suite with that many for this base model."
         )
         return [Metric(definition, "insufficient", said, sample) for definition in (KL, PERPLEXITY)], []
     reading = read_neutral(subject.lm, turns, subject.place, subject.additions([0.0, *strengths]))

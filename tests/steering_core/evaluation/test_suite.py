@@ -1,15 +1,20 @@
 """The file of a suite: what is written is read back, and what is wrong with it is said by a stable code."""
 
 import json
+import re
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import steering_core
 from steering_core.errors import EvaluationError, PairsError
+from steering_core.evaluation import suite, suite_record
 from steering_core.evaluation.behaviour import REFUSALS, PhraseJudge
+from steering_core.evaluation.capability import MIN_QUESTIONS
 from steering_core.evaluation.suite import (
     MAX_BYTES,
     MAX_WRONG,
@@ -25,6 +30,7 @@ from steering_core.evaluation.suite import (
 )
 from steering_core.pairs.limits import DEFAULT_LIMITS
 from steering_core.pairs.text import checked_text
+from steering_core.spec import BUDGETS
 
 ITEM = {"prompt": "2 + 2 ?", "right": "4", "wrong": ["3", "5"], "topic": "sums"}
 PAIR = {"prompt": "who ?", "stereotyped": "he", "other": "she", "group": "nurses"}
@@ -82,12 +88,12 @@ def file(**changes):
 
 @given(SUITES)
 @settings(max_examples=60, deadline=None)
-def test_read_suite_of_a_written_suite_gives_it_back(suite):
-    written = write_suite(suite)
+def test_read_suite_of_a_written_suite_gives_it_back(given_suite):
+    written = write_suite(given_suite)
     found = read_suite(written)
 
-    assert replace(found, digest="") == suite
-    assert found.digest == suite_digest(suite)
+    assert replace(found, digest="") == given_suite
+    assert found.digest == suite_digest(given_suite)
     assert write_suite(found) == written
 
 
@@ -173,3 +179,16 @@ def test_phrase_judge_of_a_file_has_its_phrases_alone():
 def test_spread_takes_from_all_over():
     assert spread(range(100), 4) == [0, 25, 50, 75]
     assert spread("abc", 5) == ["a", "b", "c"]
+
+
+def test_suites_page_shows_a_file_that_is_read_and_every_key_and_code():
+    page = (Path(steering_core.__file__).parents[1] / "docs" / "suites.md").read_text("utf-8")
+    example = re.search(r"```json\n(.*?)```", page, re.DOTALL)[1]
+    found = json.loads(write_suite(read_suite(example.encode())))
+
+    assert found == json.loads(example)
+    assert all(f"`{key}`" in page for key in found)
+    source = "".join(Path(module.__file__).read_text("utf-8") for module in (suite, suite_record))
+    raised = set(re.findall(r'refused\(\s*"(\w+)"', source))
+    assert set(re.findall(r"^\| `evaluation\.suite_(\w+)` \|", page, re.MULTILINE)) == raised
+    assert f"| {MIN_QUESTIONS} | {BUDGETS['standard'].capability_items} |" in page
