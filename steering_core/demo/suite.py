@@ -6,6 +6,7 @@ Topics are those that training never saw, and seeds that no example data set use
 from dataclasses import replace
 from functools import cache
 
+from steering_core.demo.attacks import ATTACKS
 from steering_core.demo.datasets import neutral_prompts
 from steering_core.demo.language import Draw, draw_latents, draw_topic, reply, user_text
 from steering_core.demo.lexicon import STYLE_AXES
@@ -31,6 +32,7 @@ def demo_suite() -> Suite:
         fairness=fairness_pairs(N_FAIRNESS),
         harmful=_different(N_REQUESTS, _HARMFUL_SEED, unsafe=True),
         harmless=_different(N_REQUESTS, _HARMLESS_SEED),
+        attacks=ATTACKS,
         judge=behaviour,
         scorers={axis: demo_scorer(axis) for axis in STYLE_AXES},
     )

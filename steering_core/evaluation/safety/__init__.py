@@ -1,0 +1,23 @@
+"""What a vector does to a model's refusals, and whether its pairs were tampered with.
+
+`references` looks at the vector, `screen` at what the model does with it, `poison` at the pairs; docs/safety.md
+says what none of them can promise.
+"""
+
+from steering_core.evaluation.evidence import Section
+from steering_core.evaluation.safety.poison import poison
+from steering_core.evaluation.safety.references import refusal_cosine
+from steering_core.evaluation.safety.requests import requests_of
+from steering_core.evaluation.safety.screen import screen
+from steering_core.evaluation.subject import Findings, Subject, Tell
+
+__all__ = ["measure"]
+
+
+def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
+    """Cosines with the model's refusal, harmful compliance, over-refusal, and the audit of the train pairs."""
+    requests = requests_of(subject)
+    cosine, cosines = refusal_cosine(subject, requests)
+    screened, cells = screen(subject, requests, found.window, tell)
+    poisoned, audited = poison(subject)
+    return Section((*screened, cosine, poisoned), {**cells, "references": cosines, "poison": audited})
