@@ -50,4 +50,5 @@ def _advice(report: Report | None) -> str:
     """What to do about a screen that was not made, or could not decide."""
     if not _gate(report) or (report or {}).get("tier") == "smoke":
         return "Screen it first: extract it with tier standard, and publish that"
-    return f"The screen of its report could not decide: {_gate(report).get('reason')}"
+    reason = str(_gate(report).get("reason") or "it gives no reason").rstrip(".")
+    return f"The screen of its report could not decide: {reason}"
