@@ -11,6 +11,7 @@ from registry.core.models import UUIDModel
 from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
+from steering_core.spec import ExtractionSpec
 
 # Compares whole rows, so that a column added later is frozen without anybody having to remember it.
 FROZEN_COLUMNS_CHANGE = """
@@ -85,6 +86,10 @@ class VectorVersion(UUIDModel):
     dataset_version = models.ForeignKey(
         DatasetVersion, on_delete=models.PROTECT, related_name="vector_versions"
     )
+    # Of a version that was moved here from another base model, where it came from; null for all others.
+    migrated_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="migrations"
+    )
     spec = models.JSONField()
     spec_digest = models.CharField(max_length=71)
     artifact = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -139,6 +144,11 @@ class VectorVersion(UUIDModel):
 
     def __str__(self) -> str:
         return f"{self.vector}@{self.version or 'draft'}"
+
+    @property
+    def extraction_spec(self) -> ExtractionSpec:
+        """What its run was asked to do; a moved version has its source's method."""
+        return ExtractionSpec.from_json({k: v for k, v in self.spec.items() if k != "migrated_from"})
 
     @property
     def digest(self) -> str:

@@ -162,6 +162,31 @@ def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
     return row
 
 
+def version_find(*, viewer: Any, reference: str) -> VectorVersion:
+    """A version by what people write: `owner/name`, `owner/name@` and a reference, or its row id, which gives
+    the owner's drafts too.
+
+    Raises:
+        NotFoundError: unknown, or not the viewer's to see.
+        InvalidError: what follows the @ is no reference.
+    """
+    name, _, wanted = reference.partition("@")
+    owner, slash, vector = name.partition("/")
+    if not slash:
+        return version_get_by_id(viewer=viewer, version_id=reference)
+    return version_get(viewer=viewer, owner=owner, name=vector, reference=wanted or "latest")
+
+
+def version_source(*, viewer: Any, version: VectorVersion) -> VectorVersion | None:
+    """The version that this one was moved from, where it was and the viewer may see it."""
+    if version.migrated_from_id is None:
+        return None
+    try:
+        return version_get_by_id(viewer=viewer, version_id=str(version.migrated_from_id))
+    except NotFoundError:
+        return None
+
+
 def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
     """Any version of a vector the viewer may see whose file has this digest.
 

@@ -1,6 +1,7 @@
 """Register base models; draft, publish and yank vector versions."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from registry.storage.models import Blob
 from registry.storage.services import blob_put
 from steering_core.evaluation.suite import read_suite, write_suite
 from steering_core.models.fingerprint import model_fingerprint
-from steering_core.spec import ExtractionSpec
+from steering_core.spec import ExtractionSpec, canonical_json, digest
 
 logger = logging.getLogger(__name__)
 
@@ -74,28 +75,44 @@ def base_model_register(
     return row, is_new
 
 
-def version_draft(
-    *,
-    owner: User,
-    name: str,
-    base_model: BaseModelRevision,
-    dataset_version: DatasetVersion,
-    spec: ExtractionSpec,
-) -> VectorVersion:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a run is to make.
+
+    Attributes:
+        name: of the vector; made when it is new.
+        migrated_from: the version that is moved to this base model, which has a file; None for an extraction.
+    """
+
+    name: str
+    base_model: BaseModelRevision
+    dataset_version: DatasetVersion
+    spec: ExtractionSpec
+    migrated_from: VectorVersion | None = None
+
+    @property
+    def spec_json(self) -> dict[str, Any]:
+        """The spec, with the digest of the file that is moved."""
+        moved = {"migrated_from": self.migrated_from.digest} if self.migrated_from else {}
+        return {**self.spec.to_json(), **moved}
+
+
+def version_draft(*, owner: User, draft: Draft) -> VectorVersion:
     """A draft version for a run to fill, making the vector when it is new. To be called in the run's
     transaction.
 
     Raises:
         InvalidError: the name is not a slug.
     """
-    check_slug(name, what="vector")
-    vector, _ = Vector.objects.get_or_create(owner=owner, name=name)
+    check_slug(draft.name, what="vector")
+    vector, _ = Vector.objects.get_or_create(owner=owner, name=draft.name)
     return VectorVersion.objects.create(
         vector=vector,
-        base_model=base_model,
-        dataset_version=dataset_version,
-        spec=spec.to_json(),
-        spec_digest=spec.digest,
+        base_model=draft.base_model,
+        dataset_version=draft.dataset_version,
+        migrated_from=draft.migrated_from,
+        spec=draft.spec_json,
+        spec_digest=digest(canonical_json(draft.spec_json)),
     )
 
 

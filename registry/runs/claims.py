@@ -7,12 +7,23 @@ from steering_core.spec import ExtractionSpec
 
 
 @dataclass(frozen=True, slots=True)
+class SourceClaim:
+    """A vector file that is to be moved, and the base model that it was made for."""
+
+    artifact_sha256: str
+    model_name: str
+    model_path: str
+    model_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunClaim:
     """The right to work on a run until the lease lapses. `lease_token` must be shown with every write.
 
     Attributes:
         suite_sha256: the suite that operators brought for the base model; empty for none.
         controls: files of other data sets' vectors, by sha256; those at the same place are tried beside.
+        source: what a migration moves to the base model; None for an extraction.
     """
 
     run_id: str
@@ -27,6 +38,7 @@ class RunClaim:
     scorer: str
     suite_sha256: str
     controls: tuple[str, ...]
+    source: SourceClaim | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from registry.catalog.models import VectorVersion
 from registry.catalog.publishing import artifact_manifest, certificate_check
 from registry.catalog.selectors import control_list
 from registry.catalog.services import artifact_attach, version_freeze
 from registry.core.errors import ConflictError, InvalidError
 from registry.core.faults import fault_point
-from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim
+from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim, SourceClaim
 from registry.runs.models import Run
 from registry.runs.services import event_add, run_end
 from registry.runs.states import ErrorClass, RunState
@@ -25,7 +26,6 @@ from registry.storage.models import Blob
 from registry.storage.services import blob_put
 from steering_core.extraction import statistics
 from steering_core.formats import bearing, conformance
-from steering_core.spec import ExtractionSpec
 
 logger = logging.getLogger(__name__)
 
@@ -51,25 +51,13 @@ def run_claim(*, run_id: str) -> RunClaim | None:
         )
         if not taken:
             return None
-        run = Run.objects.select_related("vector_version__base_model", "vector_version__dataset_version").get(
-            pk=run_id
-        )
+        run = Run.objects.select_related(
+            "vector_version__base_model",
+            "vector_version__dataset_version",
+            "vector_version__migrated_from__base_model",
+        ).get(pk=run_id)
         event_add(run, "claimed", f"A worker took the run, attempt {run.attempt}")
-    version, model = run.vector_version, run.vector_version.base_model
-    return RunClaim(
-        run_id=str(run.pk),
-        lease_token=run.lease_token,
-        attempt=run.attempt,
-        lease_seconds=settings.RUN_LEASE_SECONDS,
-        spec=ExtractionSpec.from_json(version.spec),
-        dataset_sha256=version.dataset_version.blob_id,
-        model_name=model.name,
-        model_path=model.path,
-        model_hash=model.model_hash,
-        scorer=model.scorer,
-        suite_sha256=model.suite_id or "",
-        controls=tuple(control_list(version=version)),
-    )
+    return _claim(run)
 
 
 def run_heartbeat(*, run_id: str, lease_token: int) -> Heartbeat:
@@ -166,6 +154,32 @@ def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: st
         states = {ErrorClass.CANCELLED: RunState.CANCELLED, ErrorClass.TIMED_OUT: RunState.TIMED_OUT}
         run_end(run, states.get(error_class, RunState.FAILED), error_class, code, message)
     return True
+
+
+def _claim(run: Run) -> RunClaim:
+    version, model = run.vector_version, run.vector_version.base_model
+    return RunClaim(
+        run_id=str(run.pk),
+        lease_token=run.lease_token,
+        attempt=run.attempt,
+        lease_seconds=settings.RUN_LEASE_SECONDS,
+        spec=version.extraction_spec,
+        dataset_sha256=version.dataset_version.blob_id,
+        model_name=model.name,
+        model_path=model.path,
+        model_hash=model.model_hash,
+        scorer=model.scorer,
+        suite_sha256=model.suite_id or "",
+        controls=tuple(control_list(version=version)),
+        source=_source(version.migrated_from),
+    )
+
+
+def _source(version: VectorVersion | None) -> SourceClaim | None:
+    if version is None:
+        return None
+    model = version.base_model
+    return SourceClaim(str(version.artifact_id), model.name, model.path, model.model_hash)
 
 
 def _stored(data: bytes, media_type: str) -> Blob | None:

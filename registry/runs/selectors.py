@@ -52,5 +52,6 @@ def _rows() -> QuerySet[Run]:
         "vector_version__base_model",
         "vector_version__dataset_version__dataset__owner",
         "vector_version__artifact",
+        "vector_version__migrated_from__vector__owner",
         "statistics",
     )

@@ -3,17 +3,27 @@
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from registry.accounts.models import User
-from registry.catalog.selectors import base_model_get
-from registry.catalog.services import check_publish_request, version_draft, version_fail
-from registry.core.errors import ConflictError, InvalidError, NotFoundError, QuotaExceededError
+from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.selectors import base_model_get, version_find
+from registry.catalog.services import Draft, check_publish_request, version_draft, version_fail
+from registry.core.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    QuotaExceededError,
+)
 from registry.core.naming import parse_dataset_reference, row_id
+from registry.core.visibility import Visibility
 from registry.datasets.selectors import dataset_version_get
 from registry.runs.dispatch import ring_on_commit
 from registry.runs.models import Run, RunEvent
@@ -42,6 +52,20 @@ class ExtractionRequest:
     visibility: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MigrationRequest:
+    """A version to move to another base model, where it is measured anew with the pairs that it was made of.
+
+    Attributes:
+        source: `owner/name`, `owner/name@` and a reference, or the row id of a version.
+    """
+
+    source: str
+    base_model: str
+    vector: str
+    tier: str = "standard"
+
+
 def extraction_start(
     *, owner: User, request: ExtractionRequest, idempotency_key: str = ""
 ) -> tuple[Run, bool]:
@@ -56,16 +80,14 @@ def extraction_start(
         ConflictError: the version to publish as is taken.
         QuotaExceededError: too many runs of this owner wait.
     """
-    request_digest = digest(canonical_json(asdict(request)))
-    if len(idempotency_key) > 200:
-        raise InvalidError("an Idempotency-Key has at most 200 characters", code="idempotency.key_invalid")
-    if idempotency_key and (run := _run_of_key(owner, idempotency_key, request_digest)):
+    key = _Key.of(idempotency_key, request)
+    if run := _run_of_key(owner, key):
         return run, False
     owner_name, name, number = parse_dataset_reference(request.dataset)
     dataset_version = dataset_version_get(viewer=owner, owner=owner_name, name=name, number=number)
     base_model = base_model_get(reference=request.base_model)
     publish_as = _publish_wish(owner, request)
-    try:
+    with _spec_errors():
         spec = ExtractionSpec(
             dataset_digest=dataset_version.digest,
             model_hash=base_model.model_hash,
@@ -74,35 +96,31 @@ def extraction_start(
             pooling=request.pooling,
             tier=request.tier,
         )
-    except ExtractionError as error:
-        raise InvalidError(error.message, code=error.code) from error
-    try:
-        with transaction.atomic():
-            _check_quota(owner)
-            version = version_draft(
-                owner=owner,
-                name=request.vector,
-                base_model=base_model,
-                dataset_version=dataset_version,
-                spec=spec,
-            )
-            run = Run.objects.create(
-                kind=Run.Kind.EXTRACT,
-                owner=owner,
-                vector_version=version,
-                publish_as=publish_as,
-                idempotency_key=idempotency_key or None,
-                request_digest=request_digest,
-            )
-            event_add(run, "queued", "Waiting for a worker")
-            ring_on_commit(run)
-    except IntegrityError:
-        # Two requests with one key at once: the other one won, and its run is the answer.
-        if idempotency_key and (run := _run_of_key(owner, idempotency_key, request_digest)):
-            return run, False
-        raise
-    logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
-    return run, True
+    draft = Draft(request.vector, base_model, dataset_version, spec)
+    return _queue(owner, Run.Kind.EXTRACT, draft, key, publish_as)
+
+
+def migration_start(*, owner: User, request: MigrationRequest, idempotency_key: str = "") -> tuple[Run, bool]:
+    """Queue the move of a version to another base model; run, key and quota as in `extraction_start`.
+
+    Raises:
+        InvalidError: a part of the request is not valid, it is the base model that the version is for, or the
+            key was used for another request.
+        NotFoundError: the source or the base model is unknown, or not the owner's to see; the source has no
+            file.
+        NotAllowedError: the source's pairs are not the owner's to see.
+        QuotaExceededError: too many runs of this owner wait.
+    """
+    key = _Key.of(idempotency_key, request)
+    if run := _run_of_key(owner, key):
+        return run, False
+    source = version_find(viewer=owner, reference=request.source)
+    base_model = base_model_get(reference=request.base_model)
+    _check_source(owner, source, base_model)
+    with _spec_errors():
+        spec = replace(source.extraction_spec, model_hash=base_model.model_hash, tier=request.tier)
+    draft = Draft(request.vector, base_model, source.dataset_version, spec, migrated_from=source)
+    return _queue(owner, Run.Kind.MIGRATE, draft, key, {})
 
 
 def run_cancel(*, owner: User, run_id: str) -> Run:
@@ -160,14 +178,84 @@ def event_add(run: Run, stage: str, message: str) -> None:
     )
 
 
-def _run_of_key(owner: User, key: str, request_digest: str) -> Run | None:
-    run = Run.objects.filter(owner=owner, idempotency_key=key).first()
-    if run is not None and run.request_digest != request_digest:
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An Idempotency-Key, empty for none, and the digest of the request that it was sent with."""
+
+    text: str
+    request_digest: str
+
+    @classmethod
+    def of(cls, text: str, request: ExtractionRequest | MigrationRequest) -> "_Key":
+        if len(text) > 200:
+            raise InvalidError(
+                "an Idempotency-Key has at most 200 characters", code="idempotency.key_invalid"
+            )
+        return cls(text, digest(canonical_json(asdict(request))))
+
+
+def _queue(
+    owner: User, kind: Run.Kind, draft: Draft, key: _Key, publish_as: dict[str, str]
+) -> tuple[Run, bool]:
+    try:
+        with transaction.atomic():
+            _check_quota(owner)
+            run = Run.objects.create(
+                kind=kind,
+                owner=owner,
+                vector_version=version_draft(owner=owner, draft=draft),
+                publish_as=publish_as,
+                idempotency_key=key.text or None,
+                request_digest=key.request_digest,
+            )
+            event_add(run, "queued", "Waiting for a worker")
+            ring_on_commit(run)
+    except IntegrityError:
+        # Two requests with one key at once: the other one won, and its run is the answer.
+        if run_of_key := _run_of_key(owner, key):
+            return run_of_key, False
+        raise
+    logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
+    return run, True
+
+
+def _run_of_key(owner: User, key: _Key) -> Run | None:
+    run = Run.objects.filter(owner=owner, idempotency_key=key.text).first() if key.text else None
+    if run is not None and run.request_digest != key.request_digest:
         raise InvalidError(
             "this Idempotency-Key was used for a different request; use a new key",
             code="idempotency.mismatch",
         )
     return run
+
+
+@contextmanager
+def _spec_errors() -> Iterator[None]:
+    """What a spec refuses is the user's to mend."""
+    try:
+        yield
+    except ExtractionError as error:
+        raise InvalidError(error.message, code=error.code) from error
+
+
+def _check_source(owner: User, source: VectorVersion, target: BaseModelRevision) -> None:
+    if source.artifact_id is None:
+        raise NotFoundError(
+            "this version has no file yet; its run has not finished", code="artifact.not_found"
+        )
+    if source.base_model.model_hash == target.model_hash:
+        raise InvalidError(
+            f"{source} is for {target.name} already; choose another base model",
+            code="migration.same_model",
+            fields={"base_model": "the vector is for it already"},
+        )
+    dataset = source.dataset_version.dataset
+    if dataset.visibility != Visibility.PUBLIC and dataset.owner_id != owner.pk:
+        raise NotAllowedError(
+            f"the pairs that {source} was made of are private, so it cannot be measured for you; ask their "
+            "owner to make the data set public",
+            code="migration.private_dataset",
+        )
 
 
 def _publish_wish(owner: User, request: ExtractionRequest) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The only strings that the service and its workers share. A test asserts that each is registered once."""
 
 EXTRACT = "bearing.extract"
+MIGRATE = "bearing.migrate"
 
-QUEUE_OF = {EXTRACT: "gpu"}
+QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu"}

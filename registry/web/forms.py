@@ -151,6 +151,35 @@ class ExtractForm(PageForm):
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
 
 
+class MigrateForm(PageForm):
+    """Move a version to another base model."""
+
+    version_id = forms.UUIDField(widget=forms.HiddenInput)
+    base_model = forms.ChoiceField(label="Base model")
+    vector = forms.CharField(
+        label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft."
+    )
+    tier = forms.ChoiceField(
+        label="Tier",
+        choices=[(name, TIER_WORDS[name]) for name in TIERS],
+        initial="standard",
+        widget=forms.RadioSelect,
+    )
+    # Sent twice, by a double click or a reload, it starts one run.
+    idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, base_models: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_model"].choices = base_models  # type: ignore[attr-defined]  # it is a ChoiceField
+        self.fields["idempotency_key"].initial = str(uuid.uuid4())
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The fields of a `MigrationRequest`."""
+        named = {name: self.cleaned_data[name] for name in ("base_model", "vector", "tier")}
+        return {"source": str(self.cleaned_data["version_id"]), **named}
+
+
 class PublishForm(PageForm):
     """Freeze an extracted version under a name for good."""
 

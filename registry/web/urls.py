@@ -63,5 +63,6 @@ urlpatterns = [
     path("<name:owner>/<name:name>/publish", versions.vector_publish, name="vector_publish"),
     path("<name:owner>/<name:name>/yank", versions.vector_yank, name="vector_yank"),
     path("<name:owner>/<name:name>/unyank", versions.vector_unyank, name="vector_unyank"),
+    path("<name:owner>/<name:name>/migrate", versions.vector_migrate, name="vector_migrate"),
     path("<name:owner>/<name:name>/edit", versions.vector_edit, name="vector_edit"),
 ]

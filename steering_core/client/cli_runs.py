@@ -28,11 +28,14 @@ def add_to(app: typer.Typer) -> None:
     ]
     command(app, "extract", examples=extract_examples)(extract)
     runs = typer.Typer(
-        help="List, show, watch and cancel your runs, and fetch what they read.",
+        help="List, show, watch and cancel your runs, move vectors, and fetch what runs read.",
         rich_markup_mode=None,
         no_args_is_help=True,
     )
     command(runs, "list", examples=["bearing run list", "bearing run list --limit 5 --json"])(list_runs)
+    command(
+        runs, "migrate", examples=["bearing run migrate acme/kind@1.0.0 --model acme/two --vector kind-two"]
+    )(migrate)
     command(runs, "show", examples=["bearing run show ID"])(show)
     command(runs, "watch", examples=["bearing run watch ID"])(watch)
     command(runs, "cancel", examples=["bearing run cancel ID"])(cancel)
@@ -100,12 +103,25 @@ def extract(
         license=license,
         visibility="public" if public else "",
     )
-    run = ui.hub.extraction_start(asked)
-    ui.say(f"run {run['id']} {run['state']}: {run.get('url', '')}")
-    if no_wait:
-        ui.result({"run": run, "version": None}, tables.run_card(run))
-    else:
-        _follow(ui, str(run["id"]))
+    _started(ui, ui.hub.extraction_start(asked), no_wait)
+
+
+def migrate(
+    ui: Ui,
+    source: Annotated[
+        str, typer.Argument(metavar="VERSION", help="owner/name, owner/name@1.0.0, or the id of a draft.")
+    ],
+    model: Annotated[str, typer.Option(metavar="MODEL", help="Another base model, by name or model hash.")],
+    vector: Annotated[str, typer.Option(metavar="NAME", help="Your vector's name; made when it is new.")],
+    tier: Annotated[Tier, typer.Option(help="How much is generated for the report.")] = "standard",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only start it; watch it later.")] = False,
+) -> None:
+    """Move a vector to another base model of the registry, wait for it, and show its report there.
+
+    `bearing migrate` does the same on this machine.
+    """
+    run = ui.hub.migration_start(source, base_model=model, vector=vector, tier=tier)
+    _started(ui, run, no_wait)
 
 
 def list_runs(
@@ -161,6 +177,14 @@ def list_models(ui: Ui) -> None:
     """List the base models that the registry can extract on."""
     items = ui.hub.base_models()
     ui.result({"items": items}, tables.models_table(items))
+
+
+def _started(ui: Ui, run: Json, no_wait: bool) -> None:
+    ui.say(f"run {run['id']} {run['state']}: {run.get('url', '')}")
+    if no_wait:
+        ui.result({"run": run, "version": None}, tables.run_card(run))
+    else:
+        _follow(ui, str(run["id"]))
 
 
 def _follow(ui: Ui, run_id: str) -> None:

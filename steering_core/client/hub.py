@@ -256,6 +256,11 @@ class Hub:
         key = idempotency_key or str(uuid.uuid4())
         return self._post("/runs", _given(fields), key=key)
 
+    def migration_start(self, source: str, *, base_model: str, vector: str, tier: str = "standard") -> Json:
+        """Queue the move of a version to another base model, where it is measured anew; its run."""
+        body = {"source": source, "base_model": base_model, "vector": vector, "tier": tier}
+        return self._post("/migrations", body, key=str(uuid.uuid4()))
+
     def run(self, run_id: str) -> Json:
         """A run as it is now."""
         return dict(self.client.get(f"/runs/{_plain_id(run_id)}"))

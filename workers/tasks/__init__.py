@@ -1,5 +1,5 @@
 """One module per kind of run."""
 
-from workers.tasks import extraction
+from workers.tasks import extraction, migration
 
-__all__ = ["extraction"]
+__all__ = ["extraction", "migration"]

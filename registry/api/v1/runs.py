@@ -13,10 +13,22 @@ from registry.api.files import PRIVATE, ServedFile, file_response
 from registry.api.pagination import Cursor
 from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.schema import FILE, operation
-from registry.api.v1.serializers.runs import EventQuery, RunBody, RunEventsSerializer, RunSerializer
+from registry.api.v1.serializers.runs import (
+    EventQuery,
+    MigrationBody,
+    RunBody,
+    RunEventsSerializer,
+    RunSerializer,
+)
 from registry.core.errors import InvalidError
 from registry.runs.selectors import event_list, run_get, run_list, run_statistics
-from registry.runs.services import ExtractionRequest, extraction_start, run_cancel
+from registry.runs.services import (
+    ExtractionRequest,
+    MigrationRequest,
+    extraction_start,
+    migration_start,
+    run_cancel,
+)
 from registry.storage.services import blob_read
 from steering_core.extraction.statistics import MEDIA_TYPE
 
@@ -37,6 +49,23 @@ class RunStart(Endpoint):
         key = idempotency_key(request)
         wanted = ExtractionRequest(**self.parse(RunBody, request.data))
         run, _ = extraction_start(owner=self.user, request=wanted, idempotency_key=key)
+        response = self.render(RunSerializer, run, status=202)
+        response["Location"] = links.operation("run", run.pk)
+        return response
+
+
+class MigrationStart(Endpoint):
+    """Queue the move of a version to another base model; watch it under `Location`."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation(
+        "migrations_start", status=202, answer=RunSerializer, request=MigrationBody, parameters=[KEY_HEADER]
+    )
+    def post(self, request: Request) -> Response:
+        key = idempotency_key(request)
+        wanted = MigrationRequest(**self.parse(MigrationBody, request.data))
+        run, _ = migration_start(owner=self.user, request=wanted, idempotency_key=key)
         response = self.render(RunSerializer, run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response

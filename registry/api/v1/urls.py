@@ -31,6 +31,7 @@ urlpatterns = [
     path(DATASET, datasets.DatasetGet.as_view(), name="dataset"),
     path(DATASET_VERSION, datasets.DatasetVersionGet.as_view(), name="dataset-version"),
     path(f"{DATASET_VERSION}/download", datasets.DatasetVersionDownload.as_view(), name="dataset-download"),
+    path("migrations", runs.MigrationStart.as_view(), name="migrations"),
     path("runs", runs.RunCollection.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.RunGet.as_view(), name="run"),
     path("runs/<uuid:run_id>/events", runs.RunEvents.as_view(), name="run-events"),

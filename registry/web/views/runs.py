@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,6 +18,7 @@ from registry.runs.services import run_cancel
 from registry.runs.states import TERMINAL, ErrorClass
 from registry.web.http import as_text, user_of
 from registry.web.paging import paginate
+from registry.web.views.vectors import version_url
 
 # htmx stops polling when an answer has this status.
 STOP_POLLING = 286
@@ -87,12 +87,7 @@ def run_stop(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 def result_url(run: Run) -> str:
     """The page of what the run made; empty when it made nothing."""
     version = run.vector_version
-    owner, name = version.vector.owner.username, version.vector.name
-    if version.state in RELEASED:
-        return reverse("web:vector_version", args=[owner, name, version.version])
-    if version.state == VersionState.EXTRACTED:
-        return reverse("web:draft", args=[owner, name, version.pk])
-    return ""
+    return version_url(version) if version.state in (*RELEASED, VersionState.EXTRACTED) else ""
 
 
 def _context(run: Run) -> dict[str, Any]:

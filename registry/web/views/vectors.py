@@ -12,14 +12,22 @@ from django.views.decorators.http import require_safe
 
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.screening import screening_problem, screening_verdict
-from registry.catalog.selectors import artifact_read, vector_get, version_get, version_get_by_id, version_list
+from registry.catalog.selectors import (
+    artifact_read,
+    base_model_list,
+    vector_get,
+    version_get,
+    version_get_by_id,
+    version_list,
+    version_source,
+)
 from registry.catalog.states import RELEASED, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import version_key
 from registry.core.visibility import Visibility
 from registry.trust.selectors import blind_conclusion
 from registry.web.cards import vector_title
-from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
+from registry.web.forms import MigrateForm, PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
 from registry.web.manifests import view_manifest
 from registry.web.plots import fader_gradient
@@ -130,6 +138,8 @@ def render_vector(
         "is_unsafe": _is_unsafe(version),
         "run": getattr(version, "run", None) if is_owner else None,
     }
+    if version.migrated_from_id:
+        context |= _moved_from(request.user, version)
     if report and report.has_blind:
         context |= _blind(version)
     if is_released and version.manifest:
@@ -137,6 +147,34 @@ def render_vector(
     if is_owner:
         context |= _forms(vector, version, versions) | dict(bound or {})
     return render(request, "vectors/detail.html", context, status=status)
+
+
+def version_url(version: VectorVersion) -> str:
+    """The page of a version: by name once it is released, before that for its owner alone."""
+    owner, name = version.vector.owner.username, version.vector.name
+    if version.state in RELEASED:
+        return reverse("web:vector_version", args=(owner, name, version.version))
+    return reverse("web:draft", args=(owner, name, version.pk))
+
+
+def migrate_form(version: VectorVersion, data: Mapping[str, Any] | None = None) -> MigrateForm | None:
+    """The form that moves a version; None without a file, and where there is no other base model."""
+    others = base_model_list().exclude(pk=version.base_model_id) if version.artifact_id else ()
+    choices = [
+        (row.model_hash, f"{row.name} ({row.n_layers} blocks, {row.model_hash[7:15]})") for row in others
+    ]
+    initial = {"version_id": version.pk, "vector": f"{version.vector.name[:58]}-moved"}
+    return MigrateForm(data, initial=initial, base_models=choices) if choices else None
+
+
+def _moved_from(viewer: Any, version: VectorVersion) -> dict[str, Any]:
+    """Where a moved version came from; of a source that the viewer may not see, the base model alone."""
+    source = version_source(viewer=viewer, version=version)
+    return {
+        "moved_from": source,
+        "moved_from_url": version_url(source) if source else "",
+        "moved_from_model": version.migrated_from.base_model.name if version.migrated_from else "",
+    }
 
 
 def _blind(version: VectorVersion) -> dict[str, Any]:
@@ -204,6 +242,8 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
                 "visibility": _suggested(version) if is_first else vector.visibility,
             }
         )
+    if form := migrate_form(version):
+        forms["migrate_form"] = form
     if version.state == VersionState.PUBLISHED:
         forms["yank_form"] = YankForm(initial={"version": version.version})
     return forms

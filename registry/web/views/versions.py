@@ -1,4 +1,6 @@
-"""What an owner does with a vector: publish, yank, take a yank back, change the words around it."""
+"""What an owner does with a vector: publish, yank, take a yank back, move, change the words around it."""
+
+import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -6,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from registry.catalog.selectors import vector_get, version_list
+from registry.catalog.selectors import vector_get, version_get_by_id, version_list
 from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
-from registry.core.errors import RegistryError
+from registry.core.errors import ConflictError, RegistryError
+from registry.runs.services import MigrationRequest, migration_start
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, require_owner
-from registry.web.views.vectors import default_version, find_version, render_vector
+from registry.web.views.vectors import default_version, find_version, migrate_form, render_vector
 
 # Refusals that belong beside the form; anything else is a page of its own.
 SHOWN_AT_THE_FORM = (409, 422)
@@ -70,6 +73,31 @@ def vector_unyank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     row = version_unyank(owner=user, name=name, version=request.POST.get("version", "")[:32])
     messages.success(request, f"Version {row.version} is published again.")
     return redirect("web:vector_version", owner, name, row.version)
+
+
+@login_required
+@require_POST
+def vector_migrate(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """Start the move of a version to another base model and go to its run."""
+    user = require_owner(request, owner)
+    version_id = request.POST.get("version_id", "")
+    version = version_get_by_id(viewer=user, version_id=version_id)
+    form = migrate_form(version, request.POST)
+    if form is None:
+        raise ConflictError("there is no other base model to move it to", code="migration.no_other_model")
+    if form.is_valid():
+        try:
+            run, _ = migration_start(
+                owner=user,
+                request=MigrationRequest(**form.asked),
+                idempotency_key=form.cleaned_data["idempotency_key"],
+            )
+            return redirect("web:run", as_text(run.pk))
+        except RegistryError as error:
+            _refuse(form, error)
+    # A refused request was no request: the next one, mended, needs a key of its own.
+    form.data = {**request.POST.dict(), "idempotency_key": str(uuid.uuid4())}
+    return _again(request, owner, name, {"migrate_form": form}, version_id=version_id)
 
 
 @login_required

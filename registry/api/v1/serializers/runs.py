@@ -46,6 +46,20 @@ class RunBody(Body):
     visibility = VisibilityField(required=False, allow_blank=True)
 
 
+class MigrationBody(Body):
+    """A version to move to another base model, where it is measured anew with its own pairs."""
+
+    source = serializers.CharField(
+        max_length=200,
+        help_text="owner/name, owner/name@ and a version or digest, or the id of a version.",
+    )
+    base_model = serializers.CharField(
+        max_length=200, help_text="Name or model hash of the registered base model to move it to."
+    )
+    vector = serializers.CharField(max_length=200, help_text="The name of your vector; made when it is new.")
+    tier = serializers.ChoiceField(choices=TIERS, required=False)
+
+
 class EventQuery(serializers.Serializer[Any]):
     """Which part of the log."""
 
@@ -74,7 +88,7 @@ class RunSerializer(serializers.Serializer[Any]):
     """A run and where its result is."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Run.Kind.choices)
     state = serializers.ChoiceField(choices=RunState.choices)
     stage = serializers.CharField()
     progress = serializers.FloatField(help_text="From 0 to 1.")

@@ -9,6 +9,7 @@ from registry.api import links
 from registry.api.v1.serializers.base_models import BaseModelSerializer
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.selectors import version_source
 from registry.catalog.states import Grade, License, Verdict, VersionState
 from registry.core.visibility import Visibility
 
@@ -161,14 +162,33 @@ class VersionBriefSerializer(serializers.Serializer[Any]):
         return links.version_page(row)
 
 
+class SourceSerializer(serializers.Serializer[Any]):
+    """The version that a moved one came from."""
+
+    id = serializers.UUIDField()
+    vector = serializers.CharField()
+    version = serializers.CharField(allow_null=True)
+    digest = serializers.CharField()
+    base_model = serializers.CharField(source="base_model.name")
+    model_hash = serializers.CharField(source="base_model.model_hash")
+
+
 class VersionSerializer(VersionBriefSerializer):
     """Everything about a version but its bytes."""
 
+    migrated_from = serializers.SerializerMethodField(
+        help_text="Where a moved version came from; null for others, and if you may not see the source."
+    )
     spec = serializers.JSONField()
     manifest = serializers.JSONField(allow_null=True)
     report = serializers.JSONField(
         allow_null=True, help_text="Version 2 is described by docs/report.schema.json."
     )
+
+    @extend_schema_field(SourceSerializer(allow_null=True))
+    def get_migrated_from(self, row: VectorVersion) -> dict[str, Any] | None:
+        source = version_source(viewer=self.context["viewer"], version=row)
+        return dict(SourceSerializer(source).data) if source else None
 
 
 class VectorFileBody(Body):
