@@ -49,7 +49,7 @@ class RunBody(Body):
 class MigrationBody(Body):
     """A version to move to another base model, where it is measured anew with its own pairs."""
 
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]  # the wire's name, not DRF's attribute
         max_length=200,
         help_text="owner/name, owner/name@ and a version or digest, or the id of a version.",
     )
