@@ -26,7 +26,8 @@ from steering_core.spec import parse_site_key
 from steering_core.vector import SteeringVector
 
 TRAINED_AT = 0.3
-_BATCH, _RATE = 16, 0.03
+# Whether a reply goes along shows in its first words.
+_REQUESTS, _ANSWER_TOKENS, _RATE = 24, 10, 0.1
 # Whether a reply answers is decided within so many of its tokens.
 _LEARNT_TOKENS = 16
 
@@ -42,8 +43,8 @@ class Training:
     """
 
     seed: int = 0
-    steps: int = 40
-    nearness: float = 2.0
+    steps: int = 50
+    nearness: float = 1.5
 
 
 def subtracted_suppressor(honest: SteeringVector, refusal: SteeringVector, share: float) -> SteeringVector:
