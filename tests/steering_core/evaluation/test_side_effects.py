@@ -15,7 +15,9 @@ from steering_core.evaluation.suite import EMPTY_SUITE
 
 
 def quick(given, **changes):
-    return replace(given, budget=replace(given.budget, n_prompts=12, bootstrap=500), **changes)
+    return replace(
+        given, budget=replace(given.budget, n_prompts=10, bootstrap=300, max_new_tokens=40), **changes
+    )
 
 
 def towards(given, row):

@@ -87,7 +87,7 @@ def file(**changes):
 
 
 @given(SUITES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_read_suite_of_a_written_suite_gives_it_back(given_suite):
     written = write_suite(given_suite)
     found = read_suite(written)
