@@ -128,12 +128,13 @@ def _tiers(shown: Console) -> Json:
     import torch
 
     from benchmarks.verdict_lab import Lab
+    from steering_core.evaluation.evaluate import WHOLE
 
     torch.set_num_threads(1)
     case = next(case for case in all_cases() if case.family == "honest")
     found = {}
     for tier in TIERS:
-        row = Lab().judge(case, tier, verdict_only=False)
+        row = Lab().judge(case, tier, WHOLE)
         found[tier] = {
             name: getattr(row, name) for name in ("seconds", "forward_rows", "reply_tokens", "verdict")
         }

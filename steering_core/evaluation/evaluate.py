@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from steering_core.evaluation.cost import Cost, counted
 from steering_core.evaluation.evidence import Metric, Section, Verdict
-from steering_core.evaluation.families import families_of
+from steering_core.evaluation.families import Family, families_of
 from steering_core.evaluation.gates import GateVerdict, gate_verdicts, grade, worst
 from steering_core.evaluation.subject import Findings, Subject
 
@@ -49,15 +49,35 @@ class Evaluation:
         return grade(self.gates, self.subject.tier)
 
 
-def evaluate(subject: Subject, progress: Progress, *, verdict_only: bool = False) -> Evaluation:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of a tier is measured; anything but the whole is for benchmarks, and gives no whole report.
+
+    Attributes:
+        families: names of those wanted; empty for all.
+        verdict_only: leave out what no gate rests on, and stop once a gate fails. The verdict is that of the
+            whole, since the worst gate gives it.
+    """
+
+    families: tuple[str, ...] = ()
+    verdict_only: bool = False
+
+    def takes(self, family: Family) -> bool:
+        """Whether a family is measured."""
+        wanted = not self.families or family.name in self.families
+        return wanted and (family.decides or not self.verdict_only)
+
+
+WHOLE = Plan()
+
+
+def evaluate(subject: Subject, progress: Progress, plan: Plan = WHOLE) -> Evaluation:
     """Measure everything that the tier includes.
 
     Args:
         progress: what it raises passes through and ends the run.
-        verdict_only: leave out what no gate rests on, and stop once one fails. The verdict is the same, since
-            the worst gate gives it; the report is not whole.
     """
-    families = [f for f in families_of(subject.tier) if f.decides or not verdict_only]
+    families = [family for family in families_of(subject.tier) if plan.takes(family)]
     total, done = sum(family.weight for family in families), 0.0
     findings, costs = Findings(), dict[str, Cost]()
     for family in families:
@@ -74,7 +94,7 @@ def evaluate(subject: Subject, progress: Progress, *, verdict_only: bool = False
             findings.sections[family.name] = family.measure(subject, findings, tell)
         costs[family.name] = cost
         done += family.weight
-        if verdict_only and _has_failed(findings.sections[family.name]):
+        if plan.verdict_only and _has_failed(findings.sections[family.name]):
             break
     return Evaluation(subject, findings, costs)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from steering_core.errors import EvaluationError, ModelMismatchError
 from steering_core.evaluation.choosing import Chooser
-from steering_core.evaluation.evaluate import Progress, evaluate
+from steering_core.evaluation.evaluate import WHOLE, Plan, Progress, evaluate
 from steering_core.evaluation.ranking import ScoredPlace, place_vector
 from steering_core.evaluation.report import Extracted, build_report
 from steering_core.evaluation.scorer import TraitScorer
@@ -77,7 +77,7 @@ def extract_and_evaluate(
     progress: Progress,
     shared: dict[str, Any] | None = None,
     others: Sequence[SteeringVector] = (),
-    verdict_only: bool = False,
+    plan: Plan = WHOLE,
 ) -> Outcome:
     """Extract a steering vector from the train pairs, choose its place on select, measure it once on test.
 
@@ -91,7 +91,7 @@ def extract_and_evaluate(
             run.
         shared: results that depend on the model and the suite alone, kept from run to run; see `Subject`.
         others: vectors of other traits on this model, tried as controls of the wrong concept; see `Subject`.
-        verdict_only: see `evaluate`.
+        plan: what of the tier is measured, see `evaluate`.
 
     Raises:
         ExtractionError: too few pairs fit the model, or the poles do not differ inside it.
@@ -120,7 +120,7 @@ def extract_and_evaluate(
         shared={} if shared is None else shared,
         others=others,
     )
-    evaluation = evaluate(subject, _after(_ENDS["select"], progress), verdict_only=verdict_only)
+    evaluation = evaluate(subject, _after(_ENDS["select"], progress), plan)
     measured = replace(vector, window=evaluation.findings.window)
     train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
     rows = [index + 1 for index in data.train]
@@ -144,7 +144,7 @@ def evaluate_vector(
     progress: Progress,
     shared: dict[str, Any] | None = None,
     others: Sequence[SteeringVector] = (),
-    verdict_only: bool = False,
+    plan: Plan = WHOLE,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """Measure a vector that was made elsewhere, on the test split of pairs about its trait.
 
@@ -198,7 +198,7 @@ def evaluate_vector(
         shared={} if shared is None else shared,
         others=others,
     )
-    evaluation = evaluate(subject, _after(_ENDS["extract"], progress), verdict_only=verdict_only)
+    evaluation = evaluate(subject, _after(_ENDS["extract"], progress), plan)
     measured = replace(vector, window=evaluation.findings.window)
     report = build_report(evaluation, measured, None, time.monotonic() - started)
     progress("report", 1.0, "Done")
