@@ -1,6 +1,7 @@
 """Rows for tests, made through the services a user's request takes; no argument gives a good default."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,16 @@ def make_dataset_version(
 
 
 def make_demo_dataset(owner: User, axis: str = "formality", n: int = 48) -> DatasetVersion:
-    """Pairs in the language of the demo model; few, so that a run takes a second."""
+    """Pairs in the language of the demo model; few, so that a run takes seconds."""
     return make_dataset_version(
         owner=owner, name=f"{axis}-pairs", data=write_jsonl(demo_pairs(axis, n, seed=1))
     )
+
+
+def make_text_dataset(owner: User, n: int = 24) -> DatasetVersion:
+    """Texts without prompts, on which no reply can be written: a run on them takes a second."""
+    texts = [replace(pair, prompt="") for pair in demo_pairs("formality", n, seed=1)]
+    return make_dataset_version(owner=owner, name="texts", data=write_jsonl(texts))
 
 
 def make_base_model(name: str = "bearing/demo", model_hash: str = MODEL_HASH) -> BaseModelRevision:

@@ -19,7 +19,7 @@ from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start
 from registry.runs.states import TERMINAL, RunState
 from registry.storage.services import blob_read
-from tests.factories import make_demo_dataset, make_user
+from tests.factories import make_text_dataset, make_user
 from tests.flows.conftest import Processes
 
 # As many at once as the worker has processes, so that recovery is measured and not the queue.
@@ -61,7 +61,7 @@ def test_runs_whose_worker_is_killed_end_published_exactly_once(
     processes.start_worker(concurrency=BATCH)
     processes.start_sweeper()
     owner = make_user()
-    dataset = make_demo_dataset(owner=owner)
+    dataset = make_text_dataset(owner=owner)
 
     for round_number in range(ROUNDS):
         names = [f"vector-{round_number}-{k}" for k in range(BATCH)]

@@ -14,7 +14,7 @@ from registry.embedded.valkey import free_port
 from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start
 from registry.runs.states import RunState
-from tests.factories import make_demo_dataset, make_user
+from tests.factories import make_demo_dataset, make_text_dataset, make_user
 from tests.flows.conftest import Processes
 
 Wait = Callable[[Callable[[], bool], float], None]
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture
 def start(demo_model: BaseModelRevision) -> Callable[[], Run]:
     owner: User = make_user()
-    dataset = make_demo_dataset(owner=owner)
+    short, long = make_text_dataset(owner=owner), make_demo_dataset(owner=owner)
 
-    def begin(tier: str = "smoke") -> Run:
-        name = f"vector-{Run.objects.count()}"
+    def begin(lasts: bool = False) -> Run:
+        name, dataset = f"vector-{Run.objects.count()}", long if lasts else short
         request = ExtractionRequest(
-            dataset=str(dataset), base_model=demo_model.model_hash, vector=name, tier=tier
+            dataset=str(dataset), base_model=demo_model.model_hash, vector=name, tier="smoke"
         )
         return extraction_start(owner=owner, request=request)[0]
 
@@ -91,7 +91,7 @@ def test_a_killed_worker_process_loses_no_run(
 ) -> None:
     worker = processes.start_worker(concurrency=1)
     processes.start_sweeper()
-    run = start("standard")
+    run = start(lasts=True)
     wait_for(is_in(run, RunState.RUNNING), 60)
 
     processes.kill(worker)
@@ -107,7 +107,7 @@ def test_a_frozen_worker_that_wakes_up_late_writes_nothing(
 ) -> None:
     zombie = processes.start_worker(concurrency=1)
     processes.start_sweeper()
-    run = start("standard")
+    run = start(lasts=True)
     wait_for(is_in(run, RunState.RUNNING), 60)
 
     processes.send(zombie, signal.SIGSTOP)

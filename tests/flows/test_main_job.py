@@ -50,10 +50,13 @@ def published(publisher: Account, tmp_path_factory: pytest.TempPathFactory) -> d
     return publisher.bearing("show", f"{name}@1.0.0")
 
 
-def test_a_published_vector_passes_and_beats_every_random_vector(published: dict[str, Any]) -> None:
+def test_a_published_vector_is_screened_fails_no_gate_and_beats_every_random_vector(
+    published: dict[str, Any],
+) -> None:
     response = published["report"]["dose_response"]
 
-    assert published["verdict"] == "pass"
+    assert (published["grade"], published["report"]["tier"]) == ("B", "standard")
+    assert {gate["verdict"] for gate in published["report"]["gates"]} <= {"pass", "warn"}
     assert len(response["control"]["effects"]) == 19
     assert response["effect"]["low"] > 0
     assert response["effect"]["value"] > max(map(abs, response["control"]["effects"]))
