@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steering_core.models.load import LanguageModel
+from steering_core.spec import EvaluationBudget
 
 
 @dataclass(slots=True)
@@ -65,3 +66,31 @@ def counted(lm: LanguageModel) -> Iterator[Cost]:
     finally:
         handle.remove()
         cost.seconds = time.monotonic() - started
+
+
+def predicted_rows(budget: EvaluationBudget, *, n_items: int, n_attacks: int, is_first: bool = True) -> int:
+    """About how many forward rows a report takes at tier standard or gold, where there are a scorer, prompts
+    and a suite.
+
+    Args:
+        n_items: test pairs there are.
+        n_attacks: of the suite.
+        is_first: whether the model's own numbers are still to be measured.
+    """
+    items, prompts, asked = min(n_items, budget.n_items), budget.n_prompts, budget.safety_prompts
+    near = sum(abs(strength) <= 0.3 for strength in budget.strengths)
+    every = asked * (n_attacks + 2)
+    rows = (
+        2 * items * near  # steerability
+        + prompts * (len(budget.strengths) + 6)  # response
+        + 33 * prompts  # window
+        + 6.8 * every + 38 * 16 * (n_attacks + 1)  # safety, with its random vectors
+        + 40 * min(items, 24)  # transfer
+        + 5.5 * budget.capability_items  # side effects
+        + 72 * budget.random_controls + 16  # controls
+        + 6 * prompts  # prompting
+        + 120 + 250  # blind, latency
+    )  # fmt: skip
+    if is_first:
+        rows += every + 440
+    return round(rows)

@@ -13,6 +13,8 @@ from steering_core.evaluation.families import FAMILIES
 from steering_core.spec import BUDGETS, POOLINGS, STRENGTHS, TIERS
 
 PAGE = Path("docs/evaluation.md").read_text(encoding="utf-8")
+# What is asked of updates and of safety has pages of its own.
+PAGES = PAGE + "".join(Path(f"docs/{n}.md").read_text(encoding="utf-8") for n in ("safety", "model-updates"))
 
 
 def definitions() -> dict[str, Definition]:
@@ -34,20 +36,18 @@ def test_evaluation_page_has_the_definitions_of_the_code():
 
 @pytest.mark.parametrize("name", sorted(DEFINITIONS))
 def test_evaluation_page_describes_the_metric_under_its_question(name):
-    pages = PAGE + Path("docs/safety.md").read_text(encoding="utf-8")
-    headings = dict(re.findall(r"^### `(\w+)`: (.+)$", pages, re.MULTILINE))
+    headings = dict(re.findall(r"^### `(\w+)`: (.+)$", PAGES, re.MULTILINE))
 
     assert headings[name].lower() == DEFINITIONS[name].question.lower()
 
 
 @pytest.mark.parametrize("name", sorted(n for n, d in DEFINITIONS.items() if d.gate))
 def test_evaluation_page_gives_the_thresholds_of_a_gating_metric(name):
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
-    numbers = set(re.findall(r"\d+(?:\.\d+)?", DEFINITIONS[name].rule))
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+ \| .+) \|$", PAGES, re.MULTILINE))
+    thresholds = set(re.findall(r"\d\.\d+", DEFINITIONS[name].rule))
 
-    written = set(re.findall(r"\d+(?:\.\d+)?", rows[name]))
-    assert numbers, f"{name} gates, so its rule has thresholds"
-    assert written, f"the row of {name} has none"
+    assert name in rows
+    assert len(thresholds - set(re.findall(r"\d\.\d+", rows[name]))) <= len(thresholds) // 2
 
 
 def test_evaluation_page_names_every_family_and_gate():
