@@ -1,7 +1,7 @@
 """What a vector does to a model's refusals, and whether its pairs were tampered with.
 
-`references` looks at the vector, `screen` at what the model does with it, `poison` at the pairs; docs/safety.md
-says what none of them can promise.
+`references` looks at the vector, `screen` at what the model does with it, `poison` at the pairs;
+docs/safety.md says what none of them can promise.
 """
 
 from steering_core.evaluation.evidence import Section
@@ -15,9 +15,14 @@ __all__ = ["measure"]
 
 
 def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
-    """Cosines with the model's refusal, harmful compliance, over-refusal, and the audit of the train pairs."""
+    """Harmful compliance, over-refusal, cosines with the model's refusal, and the audit of the train pairs.
+
+    Cuts the window that was found to where the vector is not harmful, see `screen`.
+    """
     requests = requests_of(subject)
     cosine, cosines = refusal_cosine(subject, requests)
-    screened, cells = screen(subject, requests, found.window, tell)
+    screened = screen(subject, requests, found.window, tell)
+    found.window = screened.window
     poisoned, audited = poison(subject)
-    return Section((*screened, cosine, poisoned), {**cells, "references": cosines, "poison": audited})
+    facts = {**screened.facts, "references": cosines, "poison": audited}
+    return Section((*screened.metrics, cosine, poisoned), facts)

@@ -8,11 +8,12 @@ these (concept cones, Wollschläger et al. 2025, arXiv 2502.17420).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from steering_core.evaluation.axis import units
-from steering_core.evaluation.evidence import Definition, Metric, Sample, rounded
+from steering_core.evaluation.evidence import Definition, Metric, Sample, judged, rounded
 from steering_core.evaluation.propensity import length_batches
 from steering_core.evaluation.safety.requests import Requests
 from steering_core.evaluation.subject import Subject
@@ -76,7 +77,7 @@ def library(subject: Subject, requests: Requests) -> Library | None:
     return subject.once(key, lambda: _read_library(subject.lm, *poles))
 
 
-def refusal_cosine(subject: Subject, requests: Requests) -> tuple[Metric, dict[str, object]]:
+def refusal_cosine(subject: Subject, requests: Requests) -> tuple[Metric, dict[str, Any]]:
     """The nearest reference and how much lies along all of them."""
     n = len(requests.harmful_references) + len(requests.harmless_references)
     sample = Sample(n, n, "suite")
@@ -100,8 +101,8 @@ def refusal_cosine(subject: Subject, requests: Requests) -> tuple[Metric, dict[s
         "random_energy": rounded(rank / len(direction)),
         "cosines": {name: rounded(float(c)) for name, c in zip(known.names, cosines, strict=True)},
     }
-    verdict = "pass" if value < flag else "warn"
-    beside = ("random direction, each", random)
+    verdict = judged(passes=value < flag, fails=False)
+    beside = ("a random direction with one of them", random)
     return Metric(REFUSAL_COSINE, verdict, reason, sample, value, beside=beside), facts
 
 
