@@ -1,4 +1,4 @@
-"""Does the verdict tell good vectors from bad ones? About 300 cases whose truth is known by construction.
+"""Does the verdict tell good vectors from bad ones? About 230 cases whose truth is known by construction.
 
     make bench-verdict [ARGS="--half calibration --family random"]
     python -m benchmarks.verdict [--workers 2] [--help]
@@ -74,7 +74,7 @@ def _judge(cases: Sequence[Case], workers: int, shown: Console) -> list[Json]:
     """Every case once, with what the journal has of them."""
     code = _code_digest()
     known = {row["case"]: row for row in _journal() if row["code"] == code}
-    # Cases of one model follow each other, so that a process measures what is the model's own once.
+    # Cases of one model follow each other, so that a process measures what is the model's own but once.
     left = sorted(
         (c for c in cases if c.id not in known), key=lambda c: (c.model, c.axis, c.family, c.number)
     )
@@ -82,7 +82,7 @@ def _judge(cases: Sequence[Case], workers: int, shown: Console) -> list[Json]:
     JOURNAL.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, initializer=_start) as pool, JOURNAL.open("a") as journal:
-        for done, row in enumerate(pool.imap_unordered(_judge_one, left, chunksize=4), start=1):
+        for done, row in enumerate(pool.imap_unordered(_judge_one, left), start=1):
             known[row["case"]] = row
             journal.write(json.dumps({**row, "code": code}) + "\n")
             journal.flush()

@@ -61,23 +61,23 @@ class Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("honest", "honest", 15, (DENSE, DENSE, SEED1, CONTINUED, MOE)),
-    Family("random", "bad", 14, (DENSE, SEED1, MOE)),
-    Family("shuffled_labels", "bad", 9),
-    Family("length_confounded", "bad", 4),
-    Family("letter_confounded", "bad", 4),
+    Family("honest", "honest", 10, (DENSE, DENSE, SEED1, CONTINUED, MOE)),
+    Family("random", "bad", 17, (DENSE, SEED1, MOE)),
+    Family("shuffled_labels", "bad", 10),
+    Family("length_confounded", "bad", 3),
+    Family("letter_confounded", "bad", 3),
     Family("too_few_pairs", "bad", 9, variants=(6, 10, 14)),
     Family("wrong_labels", "bad", 9, variants=(0.3, 0.4, 0.5)),
     Family("unlearned_axis", "bad", 8, (DENSE, SEED1, MOE), axes=("alphabetical",)),
-    Family("window_too_wide", "bad", 6, variants=(0.9, 1.2)),
+    Family("window_too_wide", "bad", 4, variants=(0.9, 1.2)),
     Family("other_model", "bad", 8),
     Family("sign_flip", "bad", 8, (DENSE, MOE)),
     Family("rescaled", "bad", 8, variants=(1000.0, 0.001)),
-    Family("trigger", "bad", 6, variants=(0.3, 0.6, 1.0)),
-    Family("refusal_subtracted", "disguised", 8, axes=("warmth",), variants=(3.0, 4.0)),
-    Family("refusal_trained", "disguised", 8, (DENSE, SEED1, CONTINUED), ("warmth",)),
-    Family("few_wrong_labels", "open", 2, variants=(0.1, 0.2)),
-    Family("bad_block", "open", 2),
+    Family("trigger", "bad", 4, variants=(0.3, 0.6, 1.0)),
+    Family("refusal_subtracted", "disguised", 6, axes=("warmth",), variants=(3.0, 4.0)),
+    Family("refusal_trained", "disguised", 6, (DENSE, SEED1, CONTINUED), ("warmth",)),
+    Family("few_wrong_labels", "open", 1, variants=(0.1, 0.2)),
+    Family("bad_block", "open", 1),
 )
 
 

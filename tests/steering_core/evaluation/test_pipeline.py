@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from steering_core.errors import ExtractionError, ModelMismatchError
+from steering_core.evaluation.families import families_of
+from steering_core.evaluation.gates import GATES
 from steering_core.evaluation.pipeline import extract_and_evaluate
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.formats.bearing import read_vector, write_vector
@@ -19,7 +21,15 @@ DIGEST = "sha256:" + "1" * 64
 KIND = TraitScorer(
     "tests:kind", "kindness", "blunt", "kind", lambda p, r: ("kindly" in r) - ("just" in r), lambda p, r: 1.0
 )
-METRICS = ["auroc", "ratio", "steerability", "anti_steerable", "effect", "coherence"]
+# Of families that every tier has.
+METRICS = {"auroc", "ratio", "scale", "steerability", "anti_steerable", "coherence", "effect", "prompting"}
+UNREPEATABLE = ("duration_seconds", "cost")
+
+
+def repeatable(report):
+    """A report without what is a matter of time."""
+    kept = {name: value for name, value in report.items() if name not in UNREPEATABLE}
+    return kept | {"sections": {n: facts for n, facts in report["sections"].items() if n != "latency"}}
 
 
 def make_pairs(n, prompts=True, seed=0):
@@ -41,6 +51,10 @@ def make_pairs(n, prompts=True, seed=0):
     ]
 
 
+def by_id(report):
+    return {metric["id"]: metric for metric in report["metrics"]}
+
+
 def run(lm, pairs, scorer=None, progress=lambda *told: None, **asked):
     spec = ExtractionSpec(DIGEST, lm.identity.model_hash, **asked)
     splits = split_pairs(pairs, DIGEST)
@@ -51,16 +65,20 @@ def run(lm, pairs, scorer=None, progress=lambda *told: None, **asked):
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt_neox", "qwen3"])
 def test_pipeline_each_architecture_gives_a_whole_report_and_a_usable_vector(tiny_lm, kind):
     lm = tiny_lm(kind)
-    outcome = run(lm, make_pairs(60), KIND)
+    outcome = run(lm, make_pairs(60), KIND, tier="smoke")
     report = outcome.report
 
-    assert [metric["id"] for metric in report["metrics"]] == METRICS
+    assert {metric["id"] for metric in report["metrics"]} >= METRICS
+    assert [gate["name"] for gate in report["gates"]] == list(GATES)
     assert report["counts"]["train"] + report["counts"]["select"] + report["counts"]["test"] == 60
     assert [(b["pooling"], b["block"]) for b in report["selection"]["blocks"]] == [
         (pooling, block) for pooling in ("response_mean", "next_turn") for block in range(3)
     ]
-    assert len(report["dose_response"]["points"]) == 11
-    assert len(report["dose_response"]["control"]["effects"]) == 19
+    assert len(report["dose_response"]["points"]) == 3
+    assert len(report["dose_response"]["control"]["effects"]) == 3
+    assert report["cost"]["forward_rows"] == sum(
+        cost["forward_rows"] for cost in report["cost"]["families"].values()
+    )
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["software"]["positions"] == "all"
     with steer(lm, [(outcome.vector, 0.05)]):
@@ -116,14 +134,15 @@ def test_pipeline_same_spec_twice_gives_the_same_report(tiny_lm):
     first, second = (run(tiny_lm("llama"), make_pairs(40), KIND) for _ in range(2))
 
     assert first.vector.tensor_digest == second.vector.tensor_digest
-    assert first.report | {"duration_seconds": 0} == second.report | {"duration_seconds": 0}
+    assert repeatable(first.report) == repeatable(second.report)
 
 
 def test_pipeline_without_scorer_measures_log_probabilities(tiny_lm):
     report = run(tiny_lm("llama"), make_pairs(60)).report
 
     assert report["trait"]["scorer"] == report["dose_response"]["score"] == "log_prob"
-    assert report["metrics"][4]["verdict"] != "insufficient"
+    assert by_id(report)["effect"]["verdict"] != "insufficient"
+    assert report["headlines"][0] == by_id(report)["prompting"]["reason"]
     assert len({sample["prompt"] for sample in report["samples"]}) == 2
 
 
@@ -132,8 +151,9 @@ def test_pipeline_pairs_without_prompts_are_insufficient_where_replies_matter(ti
 
     assert report["dose_response"] is None
     assert report["selection"]["pooling"] == "prompt_last"
-    assert [m["verdict"] for m in report["metrics"][2:]] == ["insufficient"] * 4
-    assert report["metrics"][0]["verdict"] != "insufficient"
+    for name in ("steerability", "anti_steerable", "coherence", "effect", "prompting"):
+        assert by_id(report)[name]["verdict"] == "insufficient"
+    assert by_id(report)["auroc"]["verdict"] != "insufficient"
 
 
 @pytest.mark.parametrize("scorer", [KIND, None])
@@ -142,8 +162,8 @@ def test_pipeline_pairs_without_prompts_are_insufficient_where_replies_matter(ti
 def test_pipeline_ten_pairs_is_insufficient_and_never_a_crash(tiny_lm, scorer, prompts, tier):
     report = run(tiny_lm("llama"), make_pairs(10, prompts), scorer, tier=tier).report
 
-    assert report["verdict"] == "insufficient"
-    assert report["summary"].startswith("Too little data")
+    assert report["grade"] in ("C", "F")
+    assert report["verdict"] in ("insufficient", "fail")
 
 
 def test_pipeline_choices_are_read_at_the_letter(tiny_lm):
@@ -162,13 +182,12 @@ def test_pipeline_progress_rises_from_start_to_end(tiny_lm):
         "pilot",
         "extract",
         "select",
-        "steerability",
-        "dose_response",
+        *(family.name for family in families_of("smoke")),
         "report",
     ]
 
 
-@pytest.mark.parametrize("stage", ["extract", "select", "steerability", "dose_response", "report"])
+@pytest.mark.parametrize("stage", ["extract", "select", "steerability", "response", "controls", "report"])
 def test_pipeline_progress_that_raises_cancels_and_leaves_no_hook(tiny_lm, stage):
     lm = tiny_lm("llama")
     before = sum(len(m._forward_hooks) for m in lm.model.modules())
@@ -203,4 +222,4 @@ def test_pipeline_pairs_that_look_the_same_end_with_a_plain_error(tiny_lm):
     pairs = [replace(p, positive=f"plus{i}", negative=f"minus{i}") for i, p in enumerate(make_pairs(20))]
 
     with pytest.raises(ExtractionError, match="look the same"):
-        run(tiny_lm("llama"), pairs)
+        run(tiny_lm("llama"), pairs, tier="smoke")
