@@ -54,7 +54,7 @@ POISON = Definition(
     "Do a few pairs or a planted word decide the direction?",
     "Cosine of the mean difference with the geometric median",
     f"fails if the cosine is < {LEAST_ROBUST_COSINE}, or a token is planted: out of place (by more than "
-    f"{OUT_OF_PLACE:g} nats) on one side of a share of pairs whose lower bound is > {MOST_OUT_OF_PLACE}; passes "
+    f"{OUT_OF_PLACE:g} nats) on one side of a share of pairs, lower bound > {MOST_OUT_OF_PLACE}; passes "
     f"if the cosine is ≥ {CLEAR_ROBUST_COSINE}, no group turns the direction to a cosine < "
     f"{LEAST_COSINE_WITHOUT_A_GROUP}, and no such share is > {MOST_OUT_OF_PLACE}; warns between",
 )
