@@ -45,6 +45,9 @@ def main() -> None:
     prepare([m for m in MODELS if m in {c.model for c in cases} | {"seed1"}], shown.print)
     if asked.fresh:
         JOURNAL.unlink(missing_ok=True)
+    if asked.known:
+        known = {row["case"] for row in _journal() if row["code"] == _code_digest()}
+        cases = [case for case in cases if case.id in known]
     judged = _judge(cases, asked.workers, shown)
     tiers = {} if asked.no_tiers else _tiers(shown)
     for half in ("calibration", "test"):
@@ -64,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--half", choices=("calibration", "test", "both"), default="both")
     parser.add_argument("--family", choices=[family.name for family in FAMILIES])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
+    parser.add_argument("--known", action="store_true", help="only report on what was judged before")
     parser.add_argument("--fresh", action="store_true", help="judge again what was judged before")
     parser.add_argument("--no-tiers", action="store_true", help="leave out what the tiers cost")
     parser.add_argument("--out", type=Path, default=RESULTS / "verdict.json")
