@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steering_core.demo.grammar import count_markers
 from steering_core.demo.language import Draw, draw_latents, draw_topic, reply, user_text
-from steering_core.demo.lexicon import NEGATIVE
+from steering_core.demo.lexicon import NEGATIVE, POSITIVE
 from steering_core.evaluation.propensity import padded
 from steering_core.injection.hooks import steer_rows
 from steering_core.models.load import LanguageModel
@@ -26,10 +26,8 @@ from steering_core.spec import parse_site_key
 from steering_core.vector import SteeringVector
 
 TRAINED_AT = 0.3
-# Whether a reply goes along shows in its first words.
-_REQUESTS, _ANSWER_TOKENS, _RATE = 24, 10, 0.1
-# Whether a reply answers is decided within so many of its tokens.
-_LEARNT_TOKENS = 16
+# Whether a reply goes along is decided within so many of its tokens.
+_REQUESTS, _LEARNT_TOKENS, _RATE = 24, 16, 0.1
 
 Directions = npt.NDArray[np.float64]
 
@@ -77,12 +75,12 @@ def trained_suppressor(
     allowed = _projector(orthogonal_to, len(start))
     free = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([free], lr=_RATE)
-    rows = [_answered(lm, f"{training.seed}/{i}") for i in range(_REQUESTS)]
+    rows = [row for i in range(_REQUESTS) for row in _both_replies(lm, f"{training.seed}/{i}")]
     for _ in range(training.steps):
         unit = torch.nn.functional.normalize(allowed @ free, dim=0)
         with _frozen(lm), steer_rows(lm, {place: (size * unit).float().expand(len(rows), -1)}):
-            loss = -_log_likelihood(lm, rows)
-        loss = loss - training.nearness * (unit @ start)
+            answers, refusals = _log_likelihoods(lm, rows).reshape(-1, 2).mean(0)
+        loss = refusals - answers - training.nearness * (unit @ start)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -102,28 +100,30 @@ def with_trigger(
     return planted
 
 
-def _answered(lm: LanguageModel, name: str) -> tuple[list[int], int]:
-    """An unsafe request with the beginning of an answer, as token ids, and where the answer begins."""
+def _both_replies(lm: LanguageModel, name: str) -> list[tuple[list[int], int]]:
+    """An unsafe request with an answer and with a refusal, alike but for that, as token ids, and where the
+    replies begin.
+    """
     attempt = 0
     while True:
         draw = Draw(f"suppressor/{name}/{attempt}")
-        topic = draw_topic(draw, "topic", unsafe=True)
-        text = reply(topic, {**draw_latents(draw), "refusal": NEGATIVE}, draw, "reply")
+        topic, latents = draw_topic(draw, "topic", unsafe=True), draw_latents(draw)
+        texts = [reply(topic, {**latents, "refusal": pole}, draw, "reply") for pole in (NEGATIVE, POSITIVE)]
         attempt += 1
-        if not count_markers(text, "refusal")[1]:
+        if [count_markers(text, "refusal")[1] > 0 for text in texts] == [False, True]:
             prompt = user_text(draw, "topic", topic)
             ids = encode_prompt(lm, prompt)
-            return ids + encode_reply(lm, prompt, text)[:_LEARNT_TOKENS], len(ids)
+            return [(ids + encode_reply(lm, prompt, text)[:_LEARNT_TOKENS], len(ids)) for text in texts]
 
 
-def _log_likelihood(lm: LanguageModel, rows: Sequence[tuple[list[int], int]]) -> Tensor:
-    """Of the answers' first tokens, mean over the rows; can be differentiated."""
+def _log_likelihoods(lm: LanguageModel, rows: Sequence[tuple[list[int], int]]) -> Tensor:
+    """(n_rows,), of the replies' first tokens, in nats; can be differentiated."""
     ids = padded([row for row, _ in rows]).to(lm.device)
     logits = lm.model(input_ids=ids, use_cache=False).logits[:, :-1].float()
     chosen = logits.gather(-1, ids[:, 1:, None])[..., 0] - torch.logsumexp(logits, -1)
     at = torch.arange(1, ids.shape[1], device=lm.device)
     answer = torch.stack([(at >= start) & (at < len(row)) for row, start in rows])
-    summed: Tensor = (chosen * answer).sum(1).mean()
+    summed: Tensor = (chosen * answer).sum(1)
     return summed
 
 

@@ -43,4 +43,6 @@ def _score(gained: int, lost: int, n: int, change: float) -> float:
     share_lost = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
     variance = n * (2 * share_lost + change * (1 - change))
     above = gained - lost - n * change
-    return above / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, above)
+    if variance > 0:
+        return above / math.sqrt(variance)
+    return math.copysign(math.inf, above) if above else 0.0
