@@ -82,7 +82,7 @@ def trained_suppressor(
             answers, refusals = _log_likelihoods(lm, rows).reshape(-1, 2).mean(0)
         loss = refusals - answers - training.nearness * (unit @ start)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     return _turned(honest, (allowed @ free.detach()).numpy())
 
