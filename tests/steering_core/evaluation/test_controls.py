@@ -67,6 +67,7 @@ def made_up(subject_of):
         base[:, : spread.shape[1]] = spread
         raised[:, -differences.shape[1] :] = differences
         statistics = SimpleNamespace(
+            reading=subject_of().statistics.reading,
             split=lambda name: np.arange(n),
             labels=SimpleNamespace(groups=np.arange(n)),
             rows=lambda *place: Rows.of(base + raised, base),
