@@ -19,9 +19,10 @@ def measure(subject: Subject, found: Findings, tell: Tell) -> Section:
     prompts = list(subject.suite.prompts) or subject.test_prompts(N_ITEMS)[0]
     order = np.random.default_rng(subject.seed("blind")).permutation(len(prompts))[:N_ITEMS]
     prompts = [prompts[i] for i in order]
-    if not subject.has_prompts or not prompts:
-        return Section((), {"items": []})
     strength = min(CONTROL_STRENGTH, found.window[1]) if found.window else CONTROL_STRENGTH
+    # A window that ends at 0 leaves nothing to compare on this side.
+    if not subject.has_prompts or not prompts or strength <= 0:
+        return Section((), {"items": []})
     scale = strength / CONTROL_STRENGTH
     random = scale * isotropic(subject, 1)
     additions = np.concatenate([subject.additions((0.0, strength)), random]).astype(np.float32)

@@ -29,7 +29,7 @@ class Definition:
 
     Attributes:
         id: stable, the key in JSON and in docs/evaluation.md.
-        rule: when it passes and when it fails, one sentence with the thresholds; "" for one without a gate.
+        rule: when it passes and when it fails, one sentence with the thresholds; "" where it is not judged.
     """
 
     id: str

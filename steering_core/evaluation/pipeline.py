@@ -120,13 +120,10 @@ def extract_and_evaluate(
         shared={} if shared is None else shared,
         others=others,
     )
-    evaluation = evaluate(subject, _after(_ENDS["select"], progress), plan)
-    measured = replace(vector, window=evaluation.findings.window)
     train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
     rows = [index + 1 for index in data.train]
     extracted = Extracted(place, places, audit(train), rows, pilot.needed)
-    report = build_report(evaluation, measured, extracted, time.monotonic() - started)
-    progress("report", 1.0, "Done")
+    measured, report = _report(subject, extracted, _after(_ENDS["select"], progress), plan, started)
     return Outcome(measured, report, statistics, place, places)
 
 
@@ -198,9 +195,16 @@ def evaluate_vector(
         shared={} if shared is None else shared,
         others=others,
     )
-    evaluation = evaluate(subject, _after(_ENDS["extract"], progress), plan)
-    measured = replace(vector, window=evaluation.findings.window)
-    report = build_report(evaluation, measured, None, time.monotonic() - started)
+    return _report(subject, None, _after(_ENDS["extract"], progress), plan, started)
+
+
+def _report(
+    subject: Subject, extracted: Extracted | None, progress: Progress, plan: Plan, started: float
+) -> tuple[SteeringVector, dict[str, Any]]:
+    """Measure a subject: its vector with the window that was found, and the report."""
+    evaluation = evaluate(subject, progress, plan)
+    measured = replace(subject.vector, window=evaluation.findings.window)
+    report = build_report(evaluation, measured, extracted, time.monotonic() - started)
     progress("report", 1.0, "Done")
     return measured, report
 
