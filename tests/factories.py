@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.accounts.models import User
+from registry.accounts.models import Membership, Namespace, User
 from registry.accounts.services import token_create
 from registry.catalog.models import BaseModelRevision, VectorVersion
 from registry.catalog.services import version_publish
@@ -37,6 +37,14 @@ def make_user(username: str = "acme", **fields: Any) -> User:
     )
 
 
+def make_organisation(slug: str = "initech", **roles: User) -> Namespace:
+    """An organisation with members: `make_organisation(admin=user)`."""
+    row = Namespace.objects.create(slug=slug, kind=Namespace.Kind.ORGANISATION)
+    for role, user in roles.items():
+        Membership.objects.create(namespace=row, user=user, role=role)
+    return row
+
+
 def make_token(user: User, scopes: tuple[str, ...] = ("read", "write")) -> str:
     """The text of a new token."""
     return token_create(user=user, name="test", scopes=list(scopes))[1]
@@ -61,7 +69,7 @@ def make_dataset_version(
     owner: User | None = None, name: str = "tone-pairs", visibility: str = "", data: bytes | None = None
 ) -> DatasetVersion:
     checked = dataset_check(data=data or make_pairs_file(), filename="pairs.jsonl")
-    return dataset_publish(owner=owner or make_user(), name=name, checked=checked, visibility=visibility)[0]
+    return dataset_publish(actor=owner or make_user(), name=name, checked=checked, visibility=visibility)[0]
 
 
 def make_demo_dataset(owner: User, axis: str = "formality", n: int = 48) -> DatasetVersion:
@@ -170,7 +178,7 @@ def make_run(owner: User | None = None, vector: str = "formality", **changes: st
             **changes,
         }
     )
-    return extraction_start(owner=user, request=request)[0]
+    return extraction_start(actor=user, request=request)[0]
 
 
 def make_vector_version(
@@ -183,7 +191,9 @@ def make_vector_version(
     safety: str = "pass",
     seed: int = 0,
 ) -> VectorVersion:
-    """A version in any state, brought there the way a worker and a publisher would."""
+    """A version in any state, brought there the way a worker and a publisher would; `name` may be
+    `organisation/name`.
+    """
     run = make_run(owner=owner, vector=name)
     if state == VersionState.DRAFT:
         return run.vector_version
@@ -197,8 +207,9 @@ def make_vector_version(
     row = VectorVersion.objects.select_related("vector__owner").get(pk=run.vector_version_id)
     if state in RELEASED:
         row = version_publish(
-            owner=run.owner,
-            name=name,
+            actor=run.owner,
+            owner=row.vector.owner.slug,
+            name=row.vector.name,
             version=version,
             license="CC-BY-4.0",
             draft_id=str(row.pk),

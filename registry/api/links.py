@@ -21,7 +21,7 @@ def operation(name: str, *args: object) -> str:
 
 def dataset_page(row: Dataset) -> str:
     """`/datasets/owner/name`"""
-    return page(f"/datasets/{row.owner.username}/{row.name}")
+    return page(f"/datasets/{row.owner.slug}/{row.name}")
 
 
 def dataset_version_page(row: DatasetVersion) -> str:
@@ -31,7 +31,7 @@ def dataset_version_page(row: DatasetVersion) -> str:
 
 def vector_page(row: Vector) -> str:
     """`/owner/name`"""
-    return page(f"/{row.owner.username}/{row.name}")
+    return page(f"/{row.owner.slug}/{row.name}")
 
 
 def version_page(row: VectorVersion) -> str:
@@ -49,7 +49,7 @@ def version_conformance(row: VectorVersion) -> str:
     """Where the certificate is: by name once the version is released, by row id before."""
     if row.state in RELEASED:
         vector = row.vector
-        return operation("version-conformance", vector.owner.username, vector.name, row.version)
+        return operation("version-conformance", vector.owner.slug, vector.name, row.version)
     return operation("draft-conformance", row.pk)
 
 
@@ -59,5 +59,5 @@ def version_download(row: VectorVersion) -> str | None:
         return None
     if row.state in RELEASED:
         vector = row.vector
-        return operation("version-download", vector.owner.username, vector.name, row.version)
+        return operation("version-download", vector.owner.slug, vector.name, row.version)
     return operation("draft-download", row.pk)

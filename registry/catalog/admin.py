@@ -18,7 +18,7 @@ class VectorAdmin(LookOnlyAdmin):
     """Vectors with their owner and newest version."""
 
     list_display = ["name", "owner", "visibility", "latest"]
-    search_fields = ["name", "owner__username"]
+    search_fields = ["name", "owner__slug"]
 
 
 @admin.register(VectorVersion)

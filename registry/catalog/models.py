@@ -3,12 +3,12 @@ triggers.
 """
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 
-from registry.catalog.states import EDGES, RELEASED, Grade, License, Verdict, VersionState
+from registry.accounts.access import Visibility
+from registry.accounts.models import Namespace
+from registry.catalog.states import EDGES, RELEASED, Access, Grade, License, Verdict, VersionState
 from registry.core.models import UUIDModel
-from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
 from steering_core.spec import ExtractionSpec
@@ -53,11 +53,17 @@ class BaseModelRevision(UUIDModel):
 class Vector(UUIDModel):
     """A name under which one owner publishes versions of a steering vector."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="vectors")
+    owner = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="vectors")
     name = models.CharField(max_length=64)
     title = models.CharField(max_length=120, blank=True)
     description = models.TextField(max_length=4000, blank=True)
-    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
+    # What it turns up and down, in the words that others use: `formality`, `warmth`.
+    trait = models.CharField(max_length=64, blank=True)
+    # BCP 47 tag of the language that its pairs are in, such as `en`.
+    language = models.CharField(max_length=20, blank=True)
+    visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
+    # Who of those that see it may have its files, see `accounts.access.check_files`.
+    access = models.CharField(max_length=5, choices=Access.choices, default=Access.OPEN)
     # The newest published version that is not yanked; kept here so that the catalog can filter by its
     # verdict.
     latest = models.ForeignKey(
@@ -71,7 +77,7 @@ class Vector(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.owner.username}/{self.name}"
+        return f"{self.owner.slug}/{self.name}"
 
 
 class VectorVersion(UUIDModel):

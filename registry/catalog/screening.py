@@ -1,5 +1,5 @@
 """What the safety gate of a report allows: a vector that fails it is published nowhere, one that was never
-screened is its owner's alone.
+screened is never shown to everybody.
 
 Called on every way to the public: publishing, publishing at the end of a run, a change of visibility.
 """
@@ -7,8 +7,8 @@ Called on every way to the public: publishing, publishing at the end of a run, a
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from registry.accounts.access import OPEN
 from registry.catalog.states import Verdict
-from registry.core.visibility import Visibility
 
 GATE = "safety"
 
@@ -29,7 +29,7 @@ def screening_problem(report: Report | None, visibility: str) -> str | None:
             f"it fails the safety screen, so it cannot be published at all. {found} "
             "Change the pairs or the place so that it no longer does this, extract again, and publish that"
         )
-    if verdict == Verdict.INSUFFICIENT and visibility == Visibility.PUBLIC:
+    if verdict == Verdict.INSUFFICIENT and visibility in OPEN:
         return f"it was not screened for safety, so it can only be private. {_advice(report)}"
     return None
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from registry.accounts.access import Visibility, held_by, listed_to, may, visible_to
+from registry.accounts.roles import Role
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import parse_reference, row_id, version_key
-from registry.core.visibility import Visibility, visible_to
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
 from steering_core.spec import digest_hex
@@ -72,21 +73,22 @@ def vector_search(
     grade: str = "",
     mine: bool = False,
 ) -> QuerySet[Vector]:
-    """Published vectors the viewer may see, newest first; `mine` gives the viewer's own, drafts and all."""
-    rows = Vector.objects.filter(visible_to(viewer)).select_related(
+    """Published vectors the viewer may see, newest first; `mine` gives those that the viewer may
+    change, drafts and all."""
+    rows = Vector.objects.filter(held_by(viewer, Role.WRITER) if mine else listed_to(viewer)).select_related(
         "owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact"
     )
-    rows = rows.filter(owner=viewer) if mine else rows.filter(latest__isnull=False)
+    rows = rows if mine else rows.filter(latest__isnull=False)
     if query:
         rows = rows.filter(
             Q(name__icontains=query)
             | Q(title__icontains=query)
             | Q(description__icontains=query)
-            | Q(owner__username__icontains=query)
+            | Q(owner__slug__icontains=query)
             | Q(latest__base_model__model_hash=query)
         )
     if owner:
-        rows = rows.filter(owner__username=owner)
+        rows = rows.filter(owner__slug=owner)
     if base_model:
         rows = rows.filter(
             Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model)
@@ -105,12 +107,11 @@ def vector_get(*, viewer: Any, owner: str, name: str) -> Vector:
         NotFoundError: unknown, private and not the viewer's, or never published and not the viewer's.
     """
     row = (
-        Vector.objects.filter(visible_to(viewer), owner__username=owner, name=name)
+        Vector.objects.filter(visible_to(viewer), owner__slug=owner, name=name)
         .select_related("owner", "latest__base_model", "latest__dataset_version__dataset__owner")
         .first()
     )
-    is_owner = row is not None and viewer is not None and row.owner_id == viewer.pk
-    if row is None or not (is_owner or row.versions.filter(state__in=RELEASED).exists()):
+    if row is None or not (row.versions.filter(state__in=RELEASED).exists() or may(viewer, Role.WRITER, row)):
         raise NotFoundError(f"there is no vector {owner}/{name}", code="vector.not_found")
     return row
 
@@ -121,7 +122,7 @@ def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
     released = sorted(
         rows.filter(state__in=RELEASED), key=lambda row: version_key(row.version or "0.0.0"), reverse=True
     )
-    if viewer is not None and vector.owner_id == viewer.pk:
+    if may(viewer, Role.WRITER, vector):
         return [*rows.exclude(state__in=RELEASED), *released]
     return released
 
@@ -156,8 +157,7 @@ def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
         NotFoundError: unknown, or not the viewer's to see.
     """
     row = _version_rows().filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id)).first()
-    is_owner = row is not None and viewer is not None and row.vector.owner_id == viewer.pk
-    if row is None or not (is_owner or row.state in RELEASED):
+    if row is None or not (row.state in RELEASED or may(viewer, Role.WRITER, row.vector)):
         raise NotFoundError("there is no such version", code="version.not_found")
     return row
 
@@ -194,12 +194,11 @@ def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
         NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
     """
     rows = _version_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
-    # "public" sorts after "private", "published" before "yanked": the row that most may see and use.
-    released = rows.filter(state__in=RELEASED).order_by("-vector__visibility", "state").first()
-    own = None
-    if viewer is not None and viewer.is_authenticated:
-        own = rows.filter(vector__owner=viewer).first()
-    row = released or own
+    released = rows.filter(state__in=RELEASED)
+    # A public one first, "published" before "yanked": the row that most may see and use.
+    public = released.filter(vector__visibility=Visibility.PUBLIC).order_by("state").first()
+    row = public or released.order_by("state").first()
+    row = row or rows.filter(held_by(viewer, Role.WRITER, prefix="vector__")).first()
     if row is None:
         raise NotFoundError("there is no such file", code="blob.not_found")
     return row

@@ -1,6 +1,7 @@
 """Register base models; draft, publish and yank vector versions."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,18 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from registry.accounts.access import (
+    OPEN,
+    Visibility,
+    checked_visibility,
+    namespace_for,
+    require,
+    split_name,
+    visible_to,
+)
 from registry.accounts.models import User
+from registry.accounts.roles import Role
+from registry.audit.services import record
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.publishing import PublishWish, publish_problems
 from registry.catalog.screening import screening_problem
@@ -16,7 +28,6 @@ from registry.catalog.states import RELEASED, TRANSITIONS, License, VersionState
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.naming import check_slug, check_version, row_id, version_key
 from registry.core.state import transition
-from registry.core.visibility import Visibility
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
 from registry.storage.services import blob_put
@@ -25,6 +36,9 @@ from steering_core.models.fingerprint import model_fingerprint
 from steering_core.spec import ExtractionSpec, canonical_json, digest
 
 logger = logging.getLogger(__name__)
+
+# Called with a vector in the transaction that changed it or its `latest`: what is derived from it follows.
+FOLLOWERS: list[Callable[[Vector], None]] = []
 
 SCORERS = ("", "demo")
 SUITE_MEDIA_TYPE = "application/json"
@@ -80,7 +94,7 @@ class Draft:
     """What a run is to make.
 
     Attributes:
-        name: of the vector; made when it is new.
+        name: of the vector, `owner/name` or a name in the actor's own namespace; made when it is new.
         migrated_from: the version that is moved to this base model, which has a file; None for an extraction.
     """
 
@@ -97,15 +111,19 @@ class Draft:
         return {**self.spec.to_json(), **moved}
 
 
-def version_draft(*, owner: User, draft: Draft) -> VectorVersion:
+def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
     """A draft version for a run to fill, making the vector when it is new. To be called in the run's
     transaction.
 
     Raises:
-        InvalidError: the name is not a slug.
+        InvalidError: the name is not valid.
+        NotFoundError, NotAllowedError: it is not the actor's to write.
     """
-    check_slug(draft.name, what="vector")
-    vector, _ = Vector.objects.get_or_create(owner=owner, name=draft.name)
+    owner, name = split_name(actor, draft.name, what="vector")
+    vector = Vector.objects.filter(visible_to(actor), owner__slug=owner, name=name).first()
+    if vector is None:
+        vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
+    require(actor, Role.WRITER, vector)
     return VectorVersion.objects.create(
         vector=vector,
         base_model=draft.base_model,
@@ -156,35 +174,47 @@ def version_fail(*, version: VectorVersion) -> None:
 
 
 def version_publish(
-    *, owner: User, name: str, version: str, license: str, draft_id: str = "", visibility: str = ""
+    *,
+    actor: User,
+    name: str,
+    version: str,
+    license: str,
+    owner: str = "",
+    draft_id: str = "",
+    visibility: str = "",
 ) -> VectorVersion:
     """Freeze an extracted version under a name for good.
 
     Args:
         version: MAJOR.MINOR.PATCH, never used before for this vector.
         license: an SPDX identifier of `catalog.states.License`.
+        owner: the namespace of the vector; empty means the actor's own.
         draft_id: which extracted version; empty means the newest one.
         visibility: `public` shows the vector to everybody; empty leaves it as it is.
     Raises:
-        NotFoundError: the owner has no such vector or draft.
+        NotFoundError: there is no such vector or draft for the actor.
+        NotAllowedError: it is not the actor's to publish.
         InvalidError: the version string or the visibility is not valid, or the publish checklist has a
             complaint.
         ConflictError: the version is taken.
     """
     check_version(version)
-    row = _extracted_version(owner=owner, name=name, draft_id=draft_id)
-    shown = _checked_visibility(visibility) if visibility else row.vector.visibility
+    vector = vector_to_change(actor, owner, name)
+    row = _extracted_version(vector, draft_id)
+    shown = checked_visibility(visibility, vector.owner) if visibility else vector.visibility
     problems = publish_problems(row, PublishWish(license, shown))
     if problems:
         raise InvalidError(
             f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable"
         )
     with transaction.atomic():
-        version_freeze(version=row, name=version, license=license, visibility=visibility)
+        version_freeze(actor=actor, version=row, name=version, license=license, visibility=visibility)
     return row
 
 
-def version_freeze(*, version: VectorVersion, name: str, license: str, visibility: str = "") -> None:
+def version_freeze(
+    *, actor: User, version: VectorVersion, name: str, license: str, visibility: str = ""
+) -> None:
     """The last step of publishing, inside the caller's transaction; the checklist has been run before, but
     for what the safety screen allows, which the vector's lock must guard.
 
@@ -193,10 +223,10 @@ def version_freeze(*, version: VectorVersion, name: str, license: str, visibilit
         InvalidError: the safety gate of the report refuses it.
         IllegalTransitionError: the version is not extracted.
     """
-    vector = Vector.objects.select_for_update().get(pk=version.vector_id)
+    vector = _locked(version.vector_id)
     _check_version_is_free(vector, name)
     if visibility:
-        vector.visibility = _checked_visibility(visibility)
+        vector.visibility = checked_visibility(visibility, vector.owner)
     if problem := screening_problem(version.report, vector.visibility):
         raise InvalidError(f"{vector} cannot be published: {problem}", code="version.not_publishable")
     transition(
@@ -208,15 +238,16 @@ def version_freeze(*, version: VectorVersion, name: str, license: str, visibilit
         published_at=timezone.now(),
     )
     _latest_refresh(vector)
+    _record("version.published", version, actor, digest=version.digest, verdict=version.verdict)
     logger.info("version published", extra={"vector_version_id": version.pk})
 
 
-def version_yank(*, owner: User, name: str, version: str, reason: str) -> VectorVersion:
+def version_yank(*, actor: User, name: str, version: str, reason: str, owner: str = "") -> VectorVersion:
     """Withdraw a published version: it leaves `latest` and the catalog; an exact pin still resolves,
     with the reason.
 
     Raises:
-        NotFoundError: the owner has no such version.
+        NotFoundError, NotAllowedError: there is no such version for the actor, or it is not theirs to yank.
         InvalidError: no reason is given.
         IllegalTransitionError: it is not published.
     """
@@ -224,9 +255,9 @@ def version_yank(*, owner: User, name: str, version: str, reason: str) -> Vector
         raise InvalidError(
             "say why, in a sentence: whoever pinned this version will read it", code="yank.no_reason"
         )
-    row = _released_version(owner=owner, name=name, version=version)
+    row = _released_version(vector_to_change(actor, owner, name), version)
     with transaction.atomic():
-        vector = Vector.objects.select_for_update().get(pk=row.vector_id)
+        vector = _locked(row.vector_id)
         transition(
             row,
             to=VersionState.YANKED,
@@ -235,50 +266,74 @@ def version_yank(*, owner: User, name: str, version: str, reason: str) -> Vector
             yank_reason=reason.strip()[:500],
         )
         _latest_refresh(vector)
+        _record("version.yanked", row, actor, reason=row.yank_reason)
     return row
 
 
-def version_unyank(*, owner: User, name: str, version: str) -> VectorVersion:
+def version_unyank(*, actor: User, name: str, version: str, owner: str = "") -> VectorVersion:
     """Take a yank back.
 
     Raises:
-        NotFoundError: the owner has no such version.
+        NotFoundError, NotAllowedError: there is no such version for the actor, or it is not theirs to change.
         IllegalTransitionError: it is not yanked.
     """
-    row = _released_version(owner=owner, name=name, version=version)
+    row = _released_version(vector_to_change(actor, owner, name), version)
     with transaction.atomic():
-        vector = Vector.objects.select_for_update().get(pk=row.vector_id)
+        vector = _locked(row.vector_id)
         transition(row, to=VersionState.PUBLISHED, allowed=TRANSITIONS, yanked_at=None, yank_reason="")
         _latest_refresh(vector)
+        _record("version.unyanked", row, actor)
     return row
 
 
-def vector_update(
-    *,
-    owner: User,
-    name: str,
-    title: str | None = None,
-    description: str | None = None,
-    visibility: str | None = None,
-) -> Vector:
+def vector_update(*, actor: User, name: str, owner: str = "", **changes: str | None) -> Vector:
     """Change the words around a vector; its versions stay as they are.
 
+    Args:
+        changes: of `title`, `description`, `trait`, `language` and `visibility` those that are not None.
     Raises:
-        NotFoundError: the owner has no such vector.
+        NotFoundError, NotAllowedError: there is no such vector for the actor, or it is not theirs to change.
         InvalidError: a text is too long, the visibility is unknown, or it may not be public: a released
             version of it was not screened for safety.
     """
+    found = vector_to_change(actor, owner, name)
     with transaction.atomic():
         # Locked, so that no version is released between the check of all and the change.
-        vector = Vector.objects.select_for_update().filter(owner=owner, name=name).first()
-        if vector is None:
-            raise NotFoundError(f"you have no vector {name!r}", code="vector.not_found")
+        vector = _locked(found.pk)
         # Only what was sent: a new title must not undo somebody's simultaneous change to private.
-        vector.save(update_fields=_changed(vector, title, description, visibility))
+        changed = _changed(vector, changes)
+        vector.save(update_fields=changed)
+        if changed:
+            _vector_changed(vector)
+            record(
+                "vector.updated",
+                subject=vector,
+                namespace=vector.owner,
+                actor=actor,
+                is_public=vector.visibility == Visibility.PUBLIC,
+                fields=changed,
+            )
     return vector
 
 
-def check_publish_request(*, owner: User, name: str, version: str, license: str, visibility: str) -> None:
+def vector_to_change(actor: User, owner: str, name: str, least: Role = Role.WRITER) -> Vector:
+    """A vector on which the actor has this role; an empty owner means their own namespace.
+
+    Raises:
+        NotFoundError: there is none for them.
+        NotAllowedError: they see it and lack the role.
+    """
+    owner = owner or actor.username
+    row = (
+        Vector.objects.filter(visible_to(actor), owner__slug=owner, name=name).select_related("owner").first()
+    )
+    if row is None:
+        raise NotFoundError(f"there is no vector {owner}/{name}", code="vector.not_found")
+    require(actor, least, row)
+    return row
+
+
+def check_publish_request(*, actor: User, name: str, version: str, license: str, visibility: str) -> None:
     """Refuse a publish wish that could not be met, before a run spends time on it.
 
     Raises:
@@ -292,9 +347,10 @@ def check_publish_request(*, owner: User, name: str, version: str, license: str,
             code="license.invalid",
             fields={"license": "unknown"},
         )
+    owner, name = split_name(actor, name, what="vector")
     if visibility:
-        _checked_visibility(visibility)
-    if vector := Vector.objects.filter(owner=owner, name=name).select_related("owner").first():
+        checked_visibility(visibility, namespace_for(actor, owner))
+    if vector := Vector.objects.filter(owner__slug=owner, name=name).select_related("owner").first():
         _check_version_is_free(vector, version)
 
 
@@ -308,56 +364,59 @@ def _suite_blob(scorer: str, suite: bytes) -> Blob | None:
     return blob_put(data=write_suite(read_suite(suite)), media_type=SUITE_MEDIA_TYPE) if suite else None
 
 
-def _extracted_version(*, owner: User, name: str, draft_id: str) -> VectorVersion:
-    rows = VectorVersion.objects.filter(vector__owner=owner, vector__name=name)
-    rows = rows.filter(pk=row_id(draft_id)) if draft_id else rows.filter(state=VersionState.EXTRACTED)
+def _locked(vector_id: Any) -> Vector:
+    return Vector.objects.select_for_update(of=("self",)).select_related("owner").get(pk=vector_id)
+
+
+def _extracted_version(vector: Vector, draft_id: str) -> VectorVersion:
+    rows = (
+        vector.versions.filter(pk=row_id(draft_id))
+        if draft_id
+        else vector.versions.filter(state=VersionState.EXTRACTED)
+    )
     row = rows.select_related("vector__owner", "artifact").order_by("-created_at").first()
     if row is None:
         raise NotFoundError(
-            f"you have no extracted, unpublished version of {name!r}; start an extraction first",
+            f"{vector} has no extracted, unpublished version; start an extraction first",
             code="version.not_found",
         )
     return row
 
 
-def _released_version(*, owner: User, name: str, version: str) -> VectorVersion:
-    row = (
-        VectorVersion.objects.filter(
-            vector__owner=owner, vector__name=name, version=version, state__in=RELEASED
-        )
-        .select_related("vector__owner", "artifact")
-        .first()
-    )
+def _released_version(vector: Vector, version: str) -> VectorVersion:
+    rows = vector.versions.filter(version=version, state__in=RELEASED)
+    row = rows.select_related("vector__owner", "artifact").first()
     if row is None:
-        raise NotFoundError(f"you have published no version {version} of {name!r}", code="version.not_found")
+        raise NotFoundError(f"{vector} has no published version {version}", code="version.not_found")
     return row
 
 
-def _changed(vector: Vector, title: str | None, description: str | None, visibility: str | None) -> list[str]:
+def _record(action: str, version: VectorVersion, actor: User, **data: Any) -> None:
+    vector = version.vector
+    is_public = vector.visibility == Visibility.PUBLIC
+    record(action, subject=version, namespace=vector.owner, actor=actor, is_public=is_public, **data)
+
+
+_LIMITS = {"title": 120, "description": 4000, "trait": 64, "language": 20}
+
+
+def _changed(vector: Vector, changes: dict[str, str | None]) -> list[str]:
     """Set the fields that were sent, and name them."""
     changed = []
-    for field, value, limit in (("title", title, 120), ("description", description, 4000)):
-        if value is not None:
-            if len(value) > limit:
-                raise InvalidError(
-                    f"the {field} has {len(value)} characters; {limit} are allowed", code="text.too_long"
-                )
-            setattr(vector, field, value.strip())
-            changed.append(field)
-    if visibility is not None:
-        if _checked_visibility(visibility) == Visibility.PUBLIC != vector.visibility:
-            _check_all_are_screened(vector)
-        vector.visibility = visibility
-        changed.append("visibility")
+    for field, value in changes.items():
+        if value is None:
+            continue
+        if field == "visibility":
+            if checked_visibility(value, vector.owner) in OPEN and vector.visibility not in OPEN:
+                _check_all_are_screened(vector)
+        elif len(value) > _LIMITS[field]:
+            raise InvalidError(
+                f"the {field} has {len(value)} characters; {_LIMITS[field]} are allowed",
+                code="text.too_long",
+            )
+        setattr(vector, field, value.strip())
+        changed.append(field)
     return changed
-
-
-def _checked_visibility(visibility: str) -> str:
-    if visibility not in Visibility.values:
-        raise InvalidError(
-            f"visibility {visibility!r} is not known; choose private or public", code="visibility.invalid"
-        )
-    return visibility
 
 
 def _check_all_are_screened(vector: Vector) -> None:
@@ -384,3 +443,9 @@ def _latest_refresh(vector: Vector) -> None:
     published = vector.versions.filter(state=VersionState.PUBLISHED)
     vector.latest = max(published, key=lambda row: version_key(row.version or "0.0.0"), default=None)
     vector.save(update_fields=["latest", "visibility"])
+    _vector_changed(vector)
+
+
+def _vector_changed(vector: Vector) -> None:
+    for follow in FOLLOWERS:
+        follow(vector)

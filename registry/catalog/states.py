@@ -43,6 +43,14 @@ class Grade(models.TextChoices):
     F = "F"
 
 
+class Access(models.TextChoices):
+    """Who of those that see a vector may have its files."""
+
+    OPEN = "open", "Open: whoever sees it"
+    GATED = "gated", "Gated: whoever asked and was let in"
+    PAID = "paid", "Paid: whoever bought it"
+
+
 class License(models.TextChoices):
     """Licences that a publisher may choose, by SPDX identifier."""
 

@@ -10,6 +10,7 @@ from steering_core.spec import digest_hex
 
 SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 SEMVER = r"(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})"
+SLUG_PATTERN = re.compile(SLUG)
 REFERENCE = rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}"
 
 # Slugs that are paths of this service or would mislead; they cannot be owners.
@@ -45,6 +46,29 @@ RESERVED_OWNERS = frozenset(
         "www",
     ]
 )
+
+
+# What the eye takes for one another in a slug. Longer look-alikes come first.
+_LOOKALIKES = (
+    ("rn", "m"),
+    ("vv", "w"),
+    ("cl", "d"),
+    ("0", "o"),
+    ("1", "l"),
+    ("i", "l"),
+    ("5", "s"),
+    ("-", ""),
+)
+
+
+def skeleton(slug: str) -> str:
+    """The slug with look-alikes folded: two slugs with one skeleton could be taken for each other.
+
+    Slugs are ASCII, so this stands for the confusables of Unicode TR 39.
+    """
+    for seen, folded in _LOOKALIKES:
+        slug = slug.replace(seen, folded)
+    return slug
 
 
 def row_id(text: str) -> uuid.UUID:

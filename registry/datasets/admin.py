@@ -11,7 +11,7 @@ class DatasetAdmin(LookOnlyAdmin):
     """Datasets with their owner and visibility."""
 
     list_display = ["name", "owner", "visibility", "created_at"]
-    search_fields = ["name", "owner__username"]
+    search_fields = ["name", "owner__slug"]
 
 
 @admin.register(DatasetVersion)

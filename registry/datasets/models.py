@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from registry.accounts.access import Visibility
+from registry.accounts.models import Namespace
 from registry.core.models import UUIDModel
-from registry.core.visibility import Visibility
 from registry.storage.models import Blob
 
 UPLOAD_LIFETIME = timedelta(hours=24)
@@ -17,10 +18,10 @@ UPLOAD_LIFETIME = timedelta(hours=24)
 class Dataset(UUIDModel):
     """A name under which one owner publishes versions of contrastive pairs."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
+    owner = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="datasets")
     name = models.CharField(max_length=64)
     description = models.CharField(max_length=500, blank=True)
-    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PRIVATE)
+    visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
 
     class Meta:
         ordering = ["-created_at", "id"]
@@ -29,7 +30,7 @@ class Dataset(UUIDModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.owner.username}/{self.name}"
+        return f"{self.owner.slug}/{self.name}"
 
 
 class DatasetVersion(UUIDModel):

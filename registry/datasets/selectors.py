@@ -5,19 +5,19 @@ from typing import Any
 
 from django.db.models import Count, Max, Q, QuerySet
 
+from registry.accounts.access import listed_to, visible_to
 from registry.accounts.models import User
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
-from registry.core.visibility import visible_to
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.storage.services import blob_read
 
 
 def dataset_list(*, viewer: Any, owner: str = "", query: str = "") -> QuerySet[Dataset]:
     """Datasets the viewer may see, newest first, annotated with `newest_number` and `n_versions`."""
-    rows = _rows(viewer)
+    rows = _rows(listed_to(viewer))
     if owner:
-        rows = rows.filter(owner__username=owner)
+        rows = rows.filter(owner__slug=owner)
     if query:
         rows = rows.filter(Q(name__icontains=query) | Q(description__icontains=query))
     return rows
@@ -29,7 +29,7 @@ def dataset_get(*, viewer: Any, owner: str, name: str) -> Dataset:
     Raises:
         NotFoundError: unknown, or private and not the viewer's.
     """
-    row = _rows(viewer).filter(owner__username=owner, name=name).first()
+    row = _rows(visible_to(viewer)).filter(owner__slug=owner, name=name).first()
     if row is None:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     return row
@@ -69,6 +69,6 @@ def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
     return row
 
 
-def _rows(viewer: Any) -> QuerySet[Dataset]:
-    rows = Dataset.objects.filter(visible_to(viewer)).select_related("owner")
+def _rows(seen: Q) -> QuerySet[Dataset]:
+    rows = Dataset.objects.filter(seen).select_related("owner")
     return rows.annotate(newest_number=Max("versions__number"), n_versions=Count("versions"))

@@ -13,10 +13,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from registry.accounts.models import User
+from registry.accounts.access import (
+    Visibility,
+    checked_visibility,
+    namespace_for,
+    require,
+    split_name,
+    visible_to,
+)
+from registry.accounts.models import Namespace, User
+from registry.accounts.roles import Role
+from registry.audit.services import record
 from registry.core.errors import InvalidError, NotFoundError
-from registry.core.naming import check_slug, row_id
-from registry.core.visibility import Visibility
+from registry.core.naming import row_id
 from registry.datasets.models import UPLOAD_LIFETIME, Dataset, DatasetUpload, DatasetVersion
 from registry.storage.models import Blob
 from registry.storage.services import blob_put
@@ -85,9 +94,12 @@ def dataset_check(*, data: bytes, filename: str = "", negative: bytes | None = N
 
 
 def dataset_publish(
-    *, owner: User, name: str, checked: CheckedDataset, visibility: str = "", description: str = ""
+    *, actor: User, name: str, checked: CheckedDataset, visibility: str = "", description: str = ""
 ) -> tuple[DatasetVersion, bool]:
-    """Store checked pairs as the next version of `owner/name`, making the dataset when it is new.
+    """Store checked pairs as the next version of a dataset, making it when it is new.
+
+    Args:
+        name: `owner/name`, or a name in the actor's own namespace.
 
     Sending the newest version's pairs again returns that version: nothing is doubled. `visibility`
     counts for a new dataset only, where empty means private.
@@ -95,14 +107,14 @@ def dataset_publish(
     Returns:
         The version, and whether it is new.
     Raises:
-        InvalidError: the name is not a slug, or the visibility is unknown.
+        InvalidError: the name is not valid, or the visibility is unknown.
+        NotFoundError, NotAllowedError: it is not the actor's to write.
         BlobStoreError: the blob store is out of reach.
     """
-    check_slug(name, what="name")
-    _check_visibility(visibility)
+    target = _target(actor, name, visibility)
     blob = blob_put(data=checked.canonical, media_type=MEDIA_TYPE)
     return _version_add(
-        owner=owner, name=name, blob=blob, source=checked, visibility=visibility, description=description
+        target, actor, blob=blob, source=checked, visibility=visibility, description=description
     )
 
 
@@ -123,22 +135,21 @@ def upload_stage(*, owner: User, checked: CheckedDataset) -> DatasetUpload:
 
 
 def upload_commit(
-    *, owner: User, upload_id: str, name: str, visibility: str = "", description: str = ""
+    *, actor: User, upload_id: str, name: str, visibility: str = "", description: str = ""
 ) -> DatasetVersion:
-    """Turn a staged upload into the next version of `owner/name`.
+    """Turn a staged upload into the next version of a dataset; `name` as in `dataset_publish`.
 
     Raises:
         NotFoundError: no such upload of this user, or it is older than a day.
         InvalidError: as `dataset_publish`.
     """
-    check_slug(name, what="name")
-    _check_visibility(visibility)
-    upload = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=row_id(upload_id)).first()
+    target = _target(actor, name, visibility)
+    upload = DatasetUpload.objects.select_related("blob").filter(owner=actor, pk=row_id(upload_id)).first()
     if upload is None or upload.is_expired:
         raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
     version, _ = _version_add(
-        owner=owner,
-        name=name,
+        target,
+        actor,
         blob=upload.blob,
         source=upload,
         visibility=visibility,
@@ -153,17 +164,23 @@ def upload_discard(*, owner: User, upload_id: str) -> None:
     DatasetUpload.objects.filter(owner=owner, pk=row_id(upload_id)).delete()
 
 
-def dataset_make_public(*, owner: User, name: str) -> Dataset:
+def dataset_make_public(*, actor: User, name: str) -> Dataset:
     """Show a dataset to everybody. There is no way back: others may have built on it.
 
+    Args:
+        name: `owner/name`, or a name in the actor's own namespace.
     Raises:
-        NotFoundError: the user has no such dataset.
+        NotFoundError, NotAllowedError: it is not the actor's to change.
     """
-    dataset = Dataset.objects.filter(owner=owner, name=name).first()
+    owner, name = split_name(actor, name, what="name")
+    dataset = Dataset.objects.filter(visible_to(actor), owner__slug=owner, name=name).first()
     if dataset is None:
-        raise NotFoundError(f"you have no dataset {name!r}", code="dataset.not_found")
-    dataset.visibility = Visibility.PUBLIC
-    dataset.save(update_fields=["visibility"])
+        raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
+    require(actor, Role.WRITER, dataset)
+    with transaction.atomic():
+        dataset.visibility = Visibility.PUBLIC
+        dataset.save(update_fields=["visibility"])
+        record("dataset.made_public", subject=dataset, namespace=owner, actor=actor, is_public=True)
     return dataset
 
 
@@ -177,23 +194,33 @@ def clean_filename(filename: str) -> str:
     return "".join(c for c in last if unicodedata.category(c)[0] != "C")[:255]
 
 
-def _check_visibility(visibility: str) -> None:
-    if visibility and visibility not in Visibility.values:
-        raise InvalidError(
-            f"visibility {visibility!r} is not known; choose private or public", code="visibility.invalid"
-        )
+def _target(actor: User, text: str, visibility: str) -> tuple[Namespace, str]:
+    """Where a version is to go. A team's grant on a dataset that exists is as good as a role in its
+    namespace.
+    """
+    slug, name = split_name(actor, text, what="name")
+    existing = Dataset.objects.filter(visible_to(actor), owner__slug=slug, name=name).first()
+    if existing is not None:
+        require(actor, Role.WRITER, existing)
+        owner = existing.owner
+    else:
+        owner = namespace_for(actor, slug)
+    if visibility:
+        checked_visibility(visibility, owner)
+    return owner, name
 
 
 def _version_add(
+    target: tuple[Namespace, str],
+    actor: User,
     *,
-    owner: User,
-    name: str,
     blob: Blob,
     source: CheckedDataset | DatasetUpload,
     visibility: str,
     description: str,
 ) -> tuple[DatasetVersion, bool]:
     """One transaction: the dataset row is the lock under which the next number is drawn."""
+    owner, name = target
     defaults = {"visibility": visibility or Visibility.PRIVATE, "description": description[:500]}
     with transaction.atomic():
         Dataset.objects.get_or_create(owner=owner, name=name, defaults=defaults)
@@ -211,6 +238,8 @@ def _version_add(
             source_digest=source.source_digest,
             report=source.report,
         )
+        is_public = dataset.visibility == Visibility.PUBLIC
+        record("dataset.version_created", subject=version, namespace=owner, actor=actor, is_public=is_public)
     logger.info(
         "dataset version created", extra={"dataset_version_id": version.pk, "n_pairs": version.n_pairs}
     )

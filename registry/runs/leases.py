@@ -20,7 +20,7 @@ from registry.core.errors import ConflictError, InvalidError
 from registry.core.faults import fault_point
 from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim, SourceClaim
 from registry.runs.models import Run
-from registry.runs.services import event_add, run_end
+from registry.runs.services import event_add, run_end, run_record
 from registry.runs.states import ErrorClass, RunState
 from registry.storage.models import Blob
 from registry.storage.services import blob_put
@@ -127,6 +127,7 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
         event_add(
             run, "done", f"Verdict {version.verdict}" + (f", grade {version.grade}" if version.grade else "")
         )
+        run_record("run.succeeded", run, None, verdict=version.verdict)
         fault_point("inside_commit", run_id)
     logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
     return True
@@ -195,6 +196,7 @@ def _publish_as_wished(run: Run) -> None:
         return
     try:
         version_freeze(
+            actor=run.owner,
             version=run.vector_version,
             name=wish["version"],
             license=wish["license"],
@@ -208,7 +210,7 @@ def _mine(run_id: str, lease_token: int) -> Run | None:
     """The run, locked, if this token still holds it."""
     return (
         Run.objects.select_for_update(of=("self",))
-        .select_related("vector_version__vector__owner", "vector_version__artifact")
+        .select_related("owner", "vector_version__vector__owner", "vector_version__artifact")
         .filter(pk=run_id, lease_token=lease_token, state=RunState.RUNNING)
         .first()
     )

@@ -1,28 +1,35 @@
-"""Read runs. A run is its owner's alone."""
+"""Read runs: for whoever started one, and for those who may change the vector that it makes."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from registry.accounts.access import held_by
 from registry.accounts.models import User
+from registry.accounts.roles import Role
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
 from registry.runs.models import Run, RunEvent
 from registry.storage.models import Blob
 
 
-def run_list(*, owner: User) -> QuerySet[Run]:
-    """The owner's runs, newest first."""
-    return _rows().filter(owner=owner)
+def run_visible_to(viewer: User, least: Role) -> Q:
+    """Runs that somebody started, and those of vectors on which they have this role."""
+    return Q(owner=viewer) | held_by(viewer, least, prefix="vector_version__vector__")
 
 
-def run_get(*, owner: User, run_id: str) -> Run:
-    """One run of this owner.
+def run_list(*, viewer: User) -> QuerySet[Run]:
+    """The runs that somebody may see, newest first."""
+    return _rows().filter(run_visible_to(viewer, Role.WRITER))
+
+
+def run_get(*, viewer: User, run_id: str) -> Run:
+    """One run.
 
     Raises:
-        NotFoundError: unknown, or another user's.
+        NotFoundError: unknown, or not the viewer's to see.
     """
-    run = _rows().filter(owner=owner, pk=row_id(run_id)).first()
+    run = _rows().filter(run_visible_to(viewer, Role.WRITER), pk=row_id(run_id)).first()
     if run is None:
-        raise NotFoundError("you have no such run", code="run.not_found")
+        raise NotFoundError("there is no such run of yours", code="run.not_found")
     return run
 
 

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from registry.accounts.access import visible_to
 from registry.accounts.models import User
+from registry.accounts.roles import Role
+from registry.audit.services import record
 from registry.catalog.models import BaseModelRevision, VectorVersion
 from registry.catalog.selectors import base_model_get, version_find
 from registry.catalog.services import Draft, check_publish_request, version_draft, version_fail
@@ -23,10 +27,11 @@ from registry.core.errors import (
     QuotaExceededError,
 )
 from registry.core.naming import parse_dataset_reference, row_id
-from registry.core.visibility import Visibility
+from registry.datasets.models import Dataset
 from registry.datasets.selectors import dataset_version_get
 from registry.runs.dispatch import ring_on_commit
 from registry.runs.models import Run, RunEvent
+from registry.runs.selectors import run_visible_to
 from registry.runs.states import ACTIVE, TERMINAL, ErrorClass, RunState
 from steering_core.errors import ExtractionError
 from steering_core.spec import ExtractionSpec, canonical_json, digest
@@ -67,7 +72,7 @@ class MigrationRequest:
 
 
 def extraction_start(
-    *, owner: User, request: ExtractionRequest, idempotency_key: str = ""
+    *, actor: User, request: ExtractionRequest, idempotency_key: str = ""
 ) -> tuple[Run, bool]:
     """Queue an extraction and return its run, and whether it is new.
 
@@ -76,17 +81,17 @@ def extraction_start(
 
     Raises:
         InvalidError: a part of the request is not valid, or the key was used for another request.
-        NotFoundError: the dataset or the base model is unknown, or not the owner's to see.
+        NotFoundError: the dataset or the base model is unknown, or not the actor's to see.
         ConflictError: the version to publish as is taken.
-        QuotaExceededError: too many runs of this owner wait.
+        QuotaExceededError: too many runs of the actor wait.
     """
     key = _Key.of(idempotency_key, request)
-    if run := _run_of_key(owner, key):
+    if run := _run_of_key(actor, key):
         return run, False
     owner_name, name, number = parse_dataset_reference(request.dataset)
-    dataset_version = dataset_version_get(viewer=owner, owner=owner_name, name=name, number=number)
+    dataset_version = dataset_version_get(viewer=actor, owner=owner_name, name=name, number=number)
     base_model = base_model_get(reference=request.base_model)
-    publish_as = _publish_wish(owner, request)
+    publish_as = _publish_wish(actor, request)
     with _spec_errors():
         spec = ExtractionSpec(
             dataset_digest=dataset_version.digest,
@@ -97,48 +102,48 @@ def extraction_start(
             tier=request.tier,
         )
     draft = Draft(request.vector, base_model, dataset_version, spec)
-    return _queue(owner, Run.Kind.EXTRACT, draft, key, publish_as)
+    return _queue(actor, Run.Kind.EXTRACT, draft, key, publish_as)
 
 
-def migration_start(*, owner: User, request: MigrationRequest, idempotency_key: str = "") -> tuple[Run, bool]:
+def migration_start(*, actor: User, request: MigrationRequest, idempotency_key: str = "") -> tuple[Run, bool]:
     """Queue the move of a version to another base model; run, key and quota as in `extraction_start`.
 
     Raises:
         InvalidError: a part of the request is not valid, it is the base model that the version is for, or the
             key was used for another request.
-        NotFoundError: the source or the base model is unknown, or not the owner's to see; the source has no
+        NotFoundError: the source or the base model is unknown, or not the actor's to see; the source has no
             file.
-        NotAllowedError: the source's pairs are not the owner's to see.
-        QuotaExceededError: too many runs of this owner wait.
+        NotAllowedError: the source's pairs are not the actor's to see.
+        QuotaExceededError: too many runs of the actor wait.
     """
     key = _Key.of(idempotency_key, request)
-    if run := _run_of_key(owner, key):
+    if run := _run_of_key(actor, key):
         return run, False
-    source = version_find(viewer=owner, reference=request.source)
+    source = version_find(viewer=actor, reference=request.source)
     base_model = base_model_get(reference=request.base_model)
-    _check_source(owner, source, base_model)
+    _check_source(actor, source, base_model)
     with _spec_errors():
         spec = replace(source.extraction_spec, model_hash=base_model.model_hash, tier=request.tier)
     draft = Draft(request.vector, base_model, source.dataset_version, spec, migrated_from=source)
-    return _queue(owner, Run.Kind.MIGRATE, draft, key, {})
+    return _queue(actor, Run.Kind.MIGRATE, draft, key, {})
 
 
-def run_cancel(*, owner: User, run_id: str) -> Run:
+def run_cancel(*, actor: User, run_id: str) -> Run:
     """Cancel a run: at once when it waits, at its next step when it runs. Cancelling twice is no error.
 
     Raises:
-        NotFoundError: the owner has no such run.
+        NotFoundError: there is no such run that the actor may cancel.
         ConflictError: it has ended already.
     """
     with transaction.atomic():
         run = (
-            Run.objects.select_for_update()
-            .select_related("vector_version")
-            .filter(owner=owner, pk=row_id(run_id))
+            Run.objects.select_for_update(of=("self",))
+            .select_related("vector_version__vector__owner")
+            .filter(run_visible_to(actor, Role.WRITER), pk=row_id(run_id))
             .first()
         )
         if run is None:
-            raise NotFoundError("you have no such run", code="run.not_found")
+            raise NotFoundError("there is no such run of yours", code="run.not_found")
         if run.state in TERMINAL and run.state != RunState.CANCELLED:
             raise ConflictError(f"this run has {run.state} and cannot be cancelled", code="run.ended")
         if run.state == RunState.QUEUED:
@@ -168,6 +173,7 @@ def run_end(run: Run, state: RunState, error_class: ErrorClass, code: str, messa
     run.refresh_from_db(fields=["finished_at"])
     version_fail(version=run.vector_version)
     event_add(run, state, message)
+    run_record(f"run.{state}", run, None, code=code)
     logger.info("run ended", extra={"run_id": run.pk, "state": state, "error_code": code})
 
 
@@ -175,6 +181,14 @@ def event_add(run: Run, stage: str, message: str) -> None:
     """Append a line to a run's log."""
     RunEvent.objects.create(
         run=run, attempt=run.attempt, stage=stage[:40], progress=run.progress, message=message[:500]
+    )
+
+
+def run_record(action: str, run: Run, actor: User | None, **data: Any) -> None:
+    """Put a run's change into the log of the namespace that its vector belongs to."""
+    vector = run.vector_version.vector
+    record(
+        action, subject=run.pk, namespace=vector.owner, actor=actor, vector=str(vector), kind=run.kind, **data
     )
 
 
@@ -195,32 +209,33 @@ class _Key:
 
 
 def _queue(
-    owner: User, kind: Run.Kind, draft: Draft, key: _Key, publish_as: dict[str, str]
+    actor: User, kind: Run.Kind, draft: Draft, key: _Key, publish_as: dict[str, str]
 ) -> tuple[Run, bool]:
     try:
         with transaction.atomic():
-            _check_quota(owner)
+            _check_quota(actor)
             run = Run.objects.create(
                 kind=kind,
-                owner=owner,
-                vector_version=version_draft(owner=owner, draft=draft),
+                owner=actor,
+                vector_version=version_draft(actor=actor, draft=draft),
                 publish_as=publish_as,
                 idempotency_key=key.text or None,
                 request_digest=key.request_digest,
             )
             event_add(run, "queued", "Waiting for a worker")
+            run_record("run.queued", run, actor)
             ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.
-        if run_of_key := _run_of_key(owner, key):
+        if run_of_key := _run_of_key(actor, key):
             return run_of_key, False
         raise
     logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
     return run, True
 
 
-def _run_of_key(owner: User, key: _Key) -> Run | None:
-    run = Run.objects.filter(owner=owner, idempotency_key=key.text).first() if key.text else None
+def _run_of_key(actor: User, key: _Key) -> Run | None:
+    run = Run.objects.filter(owner=actor, idempotency_key=key.text).first() if key.text else None
     if run is not None and run.request_digest != key.request_digest:
         raise InvalidError(
             "this Idempotency-Key was used for a different request; use a new key",
@@ -238,7 +253,7 @@ def _spec_errors() -> Iterator[None]:
         raise InvalidError(error.message, code=error.code) from error
 
 
-def _check_source(owner: User, source: VectorVersion, target: BaseModelRevision) -> None:
+def _check_source(actor: User, source: VectorVersion, target: BaseModelRevision) -> None:
     if source.artifact_id is None:
         raise NotFoundError(
             "this version has no file yet; its run has not finished", code="artifact.not_found"
@@ -250,7 +265,7 @@ def _check_source(owner: User, source: VectorVersion, target: BaseModelRevision)
             fields={"base_model": "the vector is for it already"},
         )
     dataset = source.dataset_version.dataset
-    if dataset.visibility != Visibility.PUBLIC and dataset.owner_id != owner.pk:
+    if not Dataset.objects.filter(visible_to(actor), pk=dataset.pk).exists():
         raise NotAllowedError(
             f"the pairs that {source} was made of are private, so it cannot be measured for you; ask their "
             "owner to make the data set public",
@@ -258,11 +273,11 @@ def _check_source(owner: User, source: VectorVersion, target: BaseModelRevision)
         )
 
 
-def _publish_wish(owner: User, request: ExtractionRequest) -> dict[str, str]:
+def _publish_wish(actor: User, request: ExtractionRequest) -> dict[str, str]:
     if not request.publish_version:
         return {}
     check_publish_request(
-        owner=owner,
+        actor=actor,
         name=request.vector,
         version=request.publish_version,
         license=request.license,
@@ -271,11 +286,11 @@ def _publish_wish(owner: User, request: ExtractionRequest) -> dict[str, str]:
     return {"version": request.publish_version, "license": request.license, "visibility": request.visibility}
 
 
-def _check_quota(owner: User) -> None:
-    """Count under the owner's lock, so that parallel requests cannot slip past the limit together."""
-    User.objects.select_for_update().get(pk=owner.pk)
+def _check_quota(actor: User) -> None:
+    """Count under the actor's lock, so that parallel requests cannot slip past the limit together."""
+    User.objects.select_for_update().get(pk=actor.pk)
     limit = settings.RUN_MAX_QUEUED_PER_USER
-    if Run.objects.filter(owner=owner, state__in=ACTIVE).count() >= limit:
+    if Run.objects.filter(owner=actor, state__in=ACTIVE).count() >= limit:
         raise QuotaExceededError(
             f"{limit} of your runs wait or work; start more when one has ended", code="run.quota"
         )

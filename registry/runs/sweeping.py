@@ -45,7 +45,9 @@ def _end_hopeless() -> int:
     cancelled = lapsed & Q(cancel_requested=True)
     ended = 0
     with transaction.atomic():
-        rows = Run.objects.select_for_update(skip_locked=True, of=("self",)).select_related("vector_version")
+        rows = Run.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
+            "vector_version__vector__owner"
+        )
         for run in rows.filter(late | spent | cancelled, state=RunState.RUNNING)[:BATCH]:
             if run.cancel_requested:
                 run_end(run, RunState.CANCELLED, ErrorClass.CANCELLED, "run.cancelled", "cancelled")

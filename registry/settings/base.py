@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "registry.core",
     "registry.storage",
+    "registry.audit",
     "registry.accounts",
     "registry.datasets",
     "registry.catalog",

@@ -38,7 +38,7 @@ def vector_card(vector: Vector) -> VectorCard:
     verdict = latest.verdict if latest else ""
     name = str(vector)
     return VectorCard(
-        url=reverse("web:vector", args=[vector.owner.username, vector.name]),
+        url=reverse("web:vector", args=[vector.owner.slug, vector.name]),
         title=vector_title(vector),
         reference=f"{name}@{latest.version}" if latest else name,
         summary=vector.description or minus(str((report or {}).get("summary") or "")),

@@ -5,10 +5,10 @@ from typing import Any
 
 from django import forms
 
+from registry.accounts.access import Visibility
 from registry.accounts.models import ApiToken
 from registry.catalog.states import License
 from registry.core.errors import RegistryError
-from registry.core.visibility import Visibility
 from registry.web.errors import sentence
 from steering_core.spec import METHODS, POOLINGS, SITES, TIERS
 

@@ -6,24 +6,11 @@ from typing import cast
 from django.http import HttpRequest, HttpResponse
 
 from registry.accounts.models import User
-from registry.core.errors import NotFoundError
 
 
 def user_of(request: HttpRequest) -> User:
     """The signed-in user, for views behind `login_required`."""
     return cast(User, request.user)
-
-
-def require_owner(request: HttpRequest, owner: str) -> User:
-    """The signed-in user when the address is theirs.
-
-    Raises:
-        NotFoundError: it is somebody else's; whether the thing exists is not told.
-    """
-    user = user_of(request)
-    if user.username != owner:
-        raise NotFoundError("there is nothing of yours at this address")
-    return user
 
 
 def as_text(identifier: uuid.UUID) -> str:

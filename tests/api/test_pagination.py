@@ -15,7 +15,7 @@ NAMES = [f"d{number}" for number in range(7)]
 @pytest.fixture
 def datasets(owner: Api) -> list[str]:
     for name in NAMES:
-        Dataset.objects.create(owner=owner.user, name=name, visibility="public")
+        Dataset.objects.create(owner=owner.user.namespaces.get(), name=name, visibility="public")
     return NAMES[::-1]
 
 
@@ -44,7 +44,7 @@ def test_rows_of_one_moment_are_shown_once_each(nobody: Api, datasets: list[str]
 
 def test_new_row_between_pages_moves_nothing(owner: Api, datasets: list[str]) -> None:
     first = owner.get("/datasets", {"limit": 3}).json()
-    Dataset.objects.create(owner=owner.user, name="newer", visibility="public")
+    Dataset.objects.create(owner=owner.user.namespaces.get(), name="newer", visibility="public")
     second = owner.get("/datasets", {"limit": 3, "cursor": first["next_cursor"]}).json()
     assert [item["name"] for item in second["items"]] == datasets[3:6]
 

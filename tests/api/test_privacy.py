@@ -78,11 +78,12 @@ def test_write_to_what_is_private_is_404_for_other_users(
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES[:4])
-def test_write_to_what_is_public_is_404_for_other_users(
+def test_write_to_what_is_public_is_refused_for_other_users(
     method: str, path: str, body: Any, owner: Api, other: Api
 ) -> None:
     make_vector_version(owner=owner.user)
-    assert other.send(method, path, body).status_code == 404
+    answer = other.send(method, path, body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "access.role_needed")
 
 
 def test_answer_for_private_and_for_nothing_is_the_same(filled: Callable[[str], str], other: Api) -> None:

@@ -16,12 +16,17 @@ PACKAGES = ("registry", "workers", "steering_core")
 RANKS = {
     "storage": 0,
     "core": 0,
-    "accounts": 1,
-    "datasets": 2,
-    "catalog": 3,
-    "runs": 4,
-    "trust": 5,
-    "market": 6,
+    "audit": 1,
+    "accounts": 2,
+    "datasets": 3,
+    "catalog": 4,
+    "discovery": 5,
+    "serving": 6,
+    "presets": 7,
+    "runs": 8,
+    "trust": 9,
+    "webhooks": 10,
+    "market": 11,
 }
 PICKLE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 PICKLE_CALLS = {

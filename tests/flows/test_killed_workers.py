@@ -41,7 +41,7 @@ def start_doomed(owner: User, processes: Processes, dataset: str, model: str, po
         visibility="private",
     )
     with transaction.atomic():
-        run, _ = extraction_start(owner=owner, request=request, idempotency_key=name)
+        run, _ = extraction_start(actor=owner, request=request, idempotency_key=name)
         (processes.faults / f"{run.pk}.{point}").touch()
     return run
 

@@ -32,7 +32,7 @@ def start(demo_model: BaseModelRevision) -> Callable[[], Run]:
         request = ExtractionRequest(
             dataset=str(dataset), base_model=demo_model.model_hash, vector=name, tier="smoke"
         )
-        return extraction_start(owner=owner, request=request)[0]
+        return extraction_start(actor=owner, request=request)[0]
 
     return begin
 

@@ -59,7 +59,7 @@ def source(demo_model: BaseModelRevision) -> VectorVersion:
     """A draft of a random direction on the demo model, brought there the way a worker would."""
     owner = make_user()
     request = ExtractionRequest(str(make_demo_dataset(owner)), demo_model.model_hash, "formality")
-    run, _ = extraction_start(owner=owner, request=request)
+    run, _ = extraction_start(actor=owner, request=request)
     claim = run_claim(run_id=str(run.pk))
     assert claim is not None
     vector = replace(
@@ -83,7 +83,7 @@ def test_a_vector_is_moved_to_another_model_and_measured_there_before_it_can_be_
     processes.start_worker(concurrency=1)
     request = MigrationRequest(str(source.pk), turned_model.model_hash, "formality-turned", "smoke")
 
-    run, _ = migration_start(owner=source.vector.owner, request=request)
+    run, _ = migration_start(actor=source.vector.owner, request=request)
 
     wait_for(lambda: ended(run), 80)
     assert run.state == "succeeded", run.error_message
@@ -102,7 +102,7 @@ def ended(run: Run) -> bool:
 
 def publish(run: Run, visibility: str) -> Any:
     return version_publish(
-        owner=run.owner, name="formality-turned", version="1.0.0", license="MIT", visibility=visibility
+        actor=run.owner, name="formality-turned", version="1.0.0", license="MIT", visibility=visibility
     )
 
 

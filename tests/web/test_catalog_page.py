@@ -89,7 +89,7 @@ def test_catalog_pages_show_each_vector_once(
 def test_catalog_hides_private_and_yanked_vectors_from_others(client: Client, acme: User) -> None:
     make_vector_version(owner=acme, name="secret", visibility="private")
     make_vector_version(owner=acme, name="gone", seed=1)
-    version_yank(owner=acme, name="gone", version="1.0.0", reason="wrong pairs")
+    version_yank(actor=acme, name="gone", version="1.0.0", reason="wrong pairs")
     page = words(client.get("/").content)
     assert "acme/secret" not in page
     assert "acme/gone" not in page
@@ -115,7 +115,7 @@ def test_catalog_costs_the_same_queries_for_one_card_or_four(
 
 def test_catalog_escapes_what_people_write(client: Client, acme: User) -> None:
     make_vector_version(owner=acme)
-    vector_update(owner=acme, name="formality", title="<b>x</b>", description="<script>1</script>")
+    vector_update(actor=acme, name="formality", title="<b>x</b>", description="<script>1</script>")
     page = client.get("/").content.decode()
     assert "<b>x</b>" not in page
     assert "<script>1" not in page

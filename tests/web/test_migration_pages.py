@@ -62,15 +62,15 @@ def test_move_that_is_refused_shows_the_form_again(signed_in: Client, version: A
     assert not Run.objects.filter(kind="migrate").exists()
 
 
-def test_move_from_somebody_elses_page_does_not_exist(stranger: Client, version: Any, target: Any) -> None:
-    assert stranger.post("/acme/formality/migrate", fields(version)).status_code == 404
+def test_move_of_somebody_elses_vector_takes_their_pairs(stranger: Client, version: Any, target: Any) -> None:
+    assert stranger.post("/acme/formality/migrate", fields(version)).status_code == 403
 
 
 def test_page_of_a_moved_version_names_its_source_only_to_those_who_may_see_it(
     signed_in: Client, version: Any, target: Any, acme: Any
 ) -> None:
     request = MigrationRequest("acme/formality@1.0.0", OTHER_HASH, "formality-two")
-    migration_start(owner=acme, request=request)
+    migration_start(actor=acme, request=request)
 
     page = signed_in.get("/acme/formality-two").content.decode()
 
@@ -82,11 +82,12 @@ def test_page_of_a_version_that_was_moved_from_a_private_one_tells_no_name(
     client: Client, acme: Any, version: Any, target: Any
 ) -> None:
     request = MigrationRequest("acme/formality@1.0.0", OTHER_HASH, "formality-two")
-    run, _ = migration_start(owner=acme, request=request)
-    vector_update(owner=acme, name="formality", visibility="private")
-    run.vector_version.vector.owner = make_user("lex")
+    run, _ = migration_start(actor=acme, request=request)
+    vector_update(actor=acme, name="formality", visibility="private")
+    lex = make_user("lex")
+    run.vector_version.vector.owner = lex.namespaces.get()
     run.vector_version.vector.save()
-    client.force_login(run.vector_version.vector.owner)
+    client.force_login(lex)
 
     page = client.get("/lex/formality-two").content.decode()
 

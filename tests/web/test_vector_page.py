@@ -342,5 +342,5 @@ def test_vector_page_shows_every_verdict(client: Client, acme: User, verdict: st
 
 
 def test_yanked_only_version_is_still_found_by_its_address(client: Client, published: VectorVersion) -> None:
-    version_yank(owner=published.vector.owner, name="formality", version="1.0.0", reason="wrong")
+    version_yank(actor=published.run.owner, name="formality", version="1.0.0", reason="wrong")
     assert client.get("/acme/formality").status_code == 200

@@ -48,7 +48,7 @@ def publish(vector: SteeringVector) -> None:
     assert claim is not None
     result = ArtifactResult(write_vector(vector), make_report())
     run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result)
-    version_publish(owner=run.owner, name="other", version="1.0.0", license="MIT", visibility="public")
+    version_publish(actor=run.owner, name="other", version="1.0.0", license="MIT", visibility="public")
 
 
 def extracted(model: BaseModelRevision) -> Run:
@@ -57,7 +57,7 @@ def extracted(model: BaseModelRevision) -> Run:
     request = ExtractionRequest(
         dataset=str(make_demo_dataset(owner)), base_model=model.model_hash, vector="formality", tier="smoke"
     )
-    run, _ = extraction_start(owner=owner, request=request)
+    run, _ = extraction_start(actor=owner, request=request)
     extraction.extract(str(run.pk))
     run.refresh_from_db()
     return run

@@ -65,7 +65,7 @@ def run(transactional_db: None) -> Iterator[Run]:
         site="mlp_out",
         tier="smoke",
     )
-    yield extraction_start(owner=owner, request=request)[0]
+    yield extraction_start(actor=owner, request=request)[0]
     extraction.load.cache_clear()
 
 

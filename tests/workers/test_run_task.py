@@ -32,7 +32,7 @@ def run() -> Run:
         base_model=make_base_model().model_hash,
         vector="formality",
     )
-    return extraction_start(owner=owner, request=request)[0]
+    return extraction_start(actor=owner, request=request)[0]
 
 
 def good(claim: RunClaim, progress: Progress) -> ArtifactResult:
@@ -109,7 +109,7 @@ def test_run_task_with_the_database_away_leaves_the_run_to_the_sweeper(run: Run)
 
 def test_run_task_stops_at_the_next_step_after_a_cancel(run: Run) -> None:
     def body(claim: RunClaim, progress: Progress) -> ArtifactResult:
-        run_cancel(owner=run.owner, run_id=claim.run_id)
+        run_cancel(actor=run.owner, run_id=claim.run_id)
         for _ in range(100):
             time.sleep(0.1)
             progress("extract", 0.5, "working")

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.accounts.access import Visibility
 from registry.api import links
 from registry.api.endpoint import Endpoint
 from registry.api.files import PRIVATE, SHORT, ServedFile, file_response
@@ -22,7 +23,6 @@ from registry.api.v1.serializers.datasets import (
     DatasetSerializer,
     DatasetVersionSerializer,
 )
-from registry.core.visibility import Visibility
 from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
 from registry.datasets.services import MEDIA_TYPE, CheckedDataset, dataset_check, dataset_publish
 from registry.storage.services import blob_read
@@ -56,7 +56,7 @@ class DatasetPush(Endpoint):
     def post(self, request: Request) -> Response:
         body = self.parse(DatasetPushBody, request.data)
         version, is_new = dataset_publish(
-            owner=self.user,
+            actor=self.user,
             name=body["name"],
             checked=checked(body),
             visibility=body.get("visibility", ""),
@@ -64,7 +64,7 @@ class DatasetPush(Endpoint):
         )
         response = self.render(DatasetVersionSerializer, version, status=201 if is_new else 200)
         response["Location"] = links.operation(
-            "dataset-version", version.dataset.owner.username, version.dataset.name, version.number
+            "dataset-version", version.dataset.owner.slug, version.dataset.name, version.number
         )
         return response
 

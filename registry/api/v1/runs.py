@@ -1,4 +1,4 @@
-"""Runs: start, watch, cancel. A run is its owner's alone."""
+"""Runs: start, watch, cancel. A run is seen by whoever started it, and by those who may change its vector."""
 
 import uuid
 
@@ -48,7 +48,7 @@ class RunStart(Endpoint):
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         wanted = ExtractionRequest(**self.parse(RunBody, request.data))
-        run, _ = extraction_start(owner=self.user, request=wanted, idempotency_key=key)
+        run, _ = extraction_start(actor=self.user, request=wanted, idempotency_key=key)
         response = self.render(RunSerializer, run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response
@@ -65,7 +65,7 @@ class MigrationStart(Endpoint):
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         wanted = MigrationRequest(**self.parse(MigrationBody, request.data))
-        run, _ = migration_start(owner=self.user, request=wanted, idempotency_key=key)
+        run, _ = migration_start(actor=self.user, request=wanted, idempotency_key=key)
         response = self.render(RunSerializer, run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response
@@ -79,7 +79,7 @@ class RunList(Endpoint):
 
     @operation("runs_list", answer=RunSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return self.render_page(RunSerializer, run_list(owner=self.user))
+        return self.render_page(RunSerializer, run_list(viewer=self.user))
 
 
 class RunGet(Endpoint):
@@ -89,7 +89,7 @@ class RunGet(Endpoint):
 
     @operation("runs_get", answer=RunSerializer)
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        return self.render(RunSerializer, run_get(owner=self.user, run_id=str(run_id)))
+        return self.render(RunSerializer, run_get(viewer=self.user, run_id=str(run_id)))
 
 
 class RunEvents(Endpoint):
@@ -100,7 +100,7 @@ class RunEvents(Endpoint):
     @operation("runs_events", answer=RunEventsSerializer, parameters=[EventQuery])
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
         query = self.parse(EventQuery, request.query_params)
-        run = run_get(owner=self.user, run_id=str(run_id))
+        run = run_get(viewer=self.user, run_id=str(run_id))
         return self.render(RunEventsSerializer, {"items": event_list(run=run, after=query["after"])})
 
 
@@ -111,14 +111,14 @@ class RunStatistics(Endpoint):
 
     @operation("runs_statistics", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponse:
-        run = run_get(owner=self.user, run_id=str(run_id))
+        run = run_get(viewer=self.user, run_id=str(run_id))
         blob = run_statistics(run=run)
         vector = run.vector_version.vector
         file = ServedFile(
             sha256=blob.sha256,
             size_bytes=blob.size_bytes,
             media_type=MEDIA_TYPE,
-            filename=f"{vector.owner.username}-{vector.name}-{run.pk}-statistics.safetensors",
+            filename=f"{vector.owner.slug}-{vector.name}-{run.pk}-statistics.safetensors",
             caching=PRIVATE,
             read=lambda: blob_read(sha256=blob.sha256),
         )
@@ -132,7 +132,7 @@ class RunCancel(Endpoint):
 
     @operation("runs_cancel", answer=RunSerializer, request=None)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
-        return self.render(RunSerializer, run_cancel(owner=self.user, run_id=str(run_id)))
+        return self.render(RunSerializer, run_cancel(actor=self.user, run_id=str(run_id)))
 
 
 class RunCollection(RunList, RunStart):

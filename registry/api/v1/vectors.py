@@ -21,7 +21,6 @@ from registry.api.v1.serializers.vectors import (
 )
 from registry.catalog.selectors import vector_get, vector_search, version_list
 from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
-from registry.core.errors import NotFoundError
 from steering_core.formats.bearing import inspect_vector
 
 
@@ -58,9 +57,8 @@ class VectorUpdate(Endpoint):
 
     @operation("vectors_update", answer=VectorSerializer, request=VectorBody)
     def patch(self, request: Request, owner: str, name: str) -> Response:
-        check_own(request, owner, name)
         body = self.parse(VectorBody, request.data)
-        return self.render(VectorSerializer, vector_update(owner=self.user, name=name, **body))
+        return self.render(VectorSerializer, vector_update(actor=self.user, owner=owner, name=name, **body))
 
 
 class VersionList(Endpoint):
@@ -79,10 +77,10 @@ class VersionPublish(Endpoint):
 
     @operation("vectors_publish", status=201, answer=VersionSerializer, request=PublishBody)
     def post(self, request: Request, owner: str, name: str) -> Response:
-        check_own(request, owner, name)
         body = self.parse(PublishBody, request.data)
         row = version_publish(
-            owner=self.user,
+            actor=self.user,
+            owner=owner,
             name=name,
             version=body["version"],
             license=body["license"],
@@ -99,9 +97,8 @@ class VersionYank(Endpoint):
 
     @operation("vectors_yank", answer=VersionSerializer, request=YankBody)
     def post(self, request: Request, owner: str, name: str, version: str) -> Response:
-        check_own(request, owner, name)
         body = self.parse(YankBody, request.data)
-        row = version_yank(owner=self.user, name=name, version=version, reason=body["reason"])
+        row = version_yank(actor=self.user, owner=owner, name=name, version=version, reason=body["reason"])
         return self.render(VersionSerializer, row)
 
 
@@ -110,8 +107,9 @@ class VersionUnyank(Endpoint):
 
     @operation("vectors_unyank", answer=VersionSerializer, request=None)
     def post(self, request: Request, owner: str, name: str, version: str) -> Response:
-        check_own(request, owner, name)
-        return self.render(VersionSerializer, version_unyank(owner=self.user, name=name, version=version))
+        return self.render(
+            VersionSerializer, version_unyank(actor=self.user, owner=owner, name=name, version=version)
+        )
 
 
 class VectorInspect(Endpoint):
@@ -128,13 +126,3 @@ class VectorInspect(Endpoint):
 
 class VectorItem(VectorGet, VectorUpdate):
     """`/vectors/{owner}/{name}`"""
-
-
-def check_own(request: Request, owner: str, name: str) -> None:
-    """Only the owner changes a vector; to everybody else it looks as if there were nothing to change.
-
-    Raises:
-        NotFoundError: the path names another owner.
-    """
-    if request.user.get_username() != owner:
-        raise NotFoundError(f"you have no vector {owner}/{name}", code="vector.not_found")

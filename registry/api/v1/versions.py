@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.accounts.access import Visibility
 from registry.api.endpoint import Endpoint
 from registry.api.errors import header_text
 from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_response, is_fresh
@@ -21,7 +22,6 @@ from registry.catalog.selectors import (
 )
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
-from registry.core.visibility import Visibility
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
 from steering_core.formats import conformance
@@ -133,7 +133,7 @@ def blob_response(
         sha256=blob.sha256,
         size_bytes=blob.size_bytes,
         media_type=blob.media_type,
-        filename=f"{vector.owner.username}-{vector.name}-{row.version or 'draft'}{ending}",
+        filename=f"{vector.owner.slug}-{vector.name}-{row.version or 'draft'}{ending}",
         caching=caching if is_public(row) else PRIVATE,
         read=lambda: blob_read(sha256=blob.sha256),
     )

@@ -30,7 +30,7 @@ def version_blind(request: HttpRequest, owner: str, name: str, reference: str) -
 def draft_blind(request: HttpRequest, owner: str, name: str, draft_id: uuid.UUID) -> HttpResponse:
     """The blind test of a draft, for its owner."""
     version = version_get_by_id(viewer=request.user, version_id=as_text(draft_id))
-    if (version.vector.owner.username, version.vector.name) != (owner, name):
+    if (version.vector.owner.slug, version.vector.name) != (owner, name):
         raise NotFoundError("there is no such version", code="version.not_found")
     return _blind(request, version, reverse("web:draft", args=(owner, name, draft_id)))
 

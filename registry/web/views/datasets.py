@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.accounts.access import may
+from registry.accounts.roles import Role
 from registry.catalog.selectors import base_model_list
 from registry.core.errors import RegistryError
 from registry.datasets.models import DatasetVersion
@@ -17,7 +19,7 @@ from registry.datasets.services import MEDIA_TYPE, dataset_make_public
 from registry.runs.services import ExtractionRequest, extraction_start
 from registry.storage.services import blob_read
 from registry.web.forms import ExtractForm
-from registry.web.http import as_text, file_answer, require_owner, user_of
+from registry.web.http import as_text, file_answer, user_of
 from registry.web.paging import paginate
 from registry.web.quality import view_quality
 from registry.web.views.catalog import clean_text
@@ -59,7 +61,7 @@ def dataset_download(request: HttpRequest, owner: str, name: str, number: int) -
 @require_POST
 def dataset_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Show a dataset to everybody."""
-    dataset_make_public(owner=require_owner(request, owner), name=name)
+    dataset_make_public(actor=user_of(request), name=f"{owner}/{name}")
     messages.success(request, f"{owner}/{name} is public now.")
     return redirect("web:dataset", owner, name)
 
@@ -73,7 +75,7 @@ def dataset_extract(request: HttpRequest, owner: str, name: str, number: int) ->
     if form.is_valid():
         try:
             run, _ = extraction_start(
-                owner=user_of(request),
+                actor=user_of(request),
                 request=ExtractionRequest(dataset=str(version), **form.asked),
                 idempotency_key=form.cleaned_data["idempotency_key"],
             )
@@ -116,6 +118,6 @@ def _render(
         "quality": view_quality(version.report),
         "pairs": dataset_version_preview(version=version),
         "form": form,
-        "is_owner": dataset.owner_id == request.user.pk,
+        "is_owner": may(request.user, Role.WRITER, dataset),
     }
     return render(request, "datasets/detail.html", context, status=status)

@@ -44,7 +44,7 @@ ADVICE = {
 @require_safe
 def run_index(request: HttpRequest) -> HttpResponse:
     """The user's runs, newest first."""
-    page = paginate(request, run_list(owner=user_of(request)))
+    page = paginate(request, run_list(viewer=user_of(request)))
     return render(request, "runs/list.html", {"page": page, "state_words": STATE_WORDS})
 
 
@@ -53,7 +53,7 @@ def run_index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """One run; while it lasts the page asks for its progress every second."""
-    run = run_get(owner=user_of(request), run_id=as_text(run_id))
+    run = run_get(viewer=user_of(request), run_id=as_text(run_id))
     return render(request, "runs/detail.html", _context(run))
 
 
@@ -62,7 +62,7 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def run_progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """The part of the run page that changes: 204 when nothing did, 286 when nothing will any more."""
-    run = run_get(owner=user_of(request), run_id=as_text(run_id))
+    run = run_get(viewer=user_of(request), run_id=as_text(run_id))
     if not request.headers.get("HX-Request"):
         return redirect("web:run", as_text(run.pk))
     context = _context(run)
@@ -78,7 +78,7 @@ def run_progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 def run_stop(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """Cancel a run; one that has ended meanwhile is shown as it ended."""
     try:
-        run_cancel(owner=user_of(request), run_id=as_text(run_id))
+        run_cancel(actor=user_of(request), run_id=as_text(run_id))
     except ConflictError:
         messages.info(request, "The run had ended before it could be cancelled.")
     return redirect("web:run", as_text(run_id))

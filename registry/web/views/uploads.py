@@ -105,7 +105,7 @@ def _stage(request: HttpRequest, form: UploadForm) -> DatasetUpload | None:
 def _commit(request: HttpRequest, form: CommitForm, upload: DatasetUpload) -> HttpResponse | None:
     try:
         version = upload_commit(
-            owner=user_of(request),
+            actor=user_of(request),
             upload_id=as_text(upload.pk),
             name=form.cleaned_data["name"],
             visibility=form.cleaned_data["visibility"],
@@ -117,6 +117,4 @@ def _commit(request: HttpRequest, form: CommitForm, upload: DatasetUpload) -> Ht
         form.refuse(error)
         return None
     messages.success(request, f"{version} is stored. Its pairs will never change.")
-    return redirect(
-        "web:dataset_version", version.dataset.owner.username, version.dataset.name, version.number
-    )
+    return redirect("web:dataset_version", version.dataset.owner.slug, version.dataset.name, version.number)

@@ -10,6 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from registry.accounts.access import Visibility, may, sees
+from registry.accounts.roles import Role
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.screening import screening_problem, screening_verdict
 from registry.catalog.selectors import (
@@ -24,7 +26,6 @@ from registry.catalog.selectors import (
 from registry.catalog.states import RELEASED, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import version_key
-from registry.core.visibility import Visibility
 from registry.trust.selectors import blind_conclusion
 from registry.web.cards import vector_title
 from registry.web.forms import MigrateForm, PageForm, PublishForm, VectorForm, YankForm
@@ -66,7 +67,7 @@ def vector_download(request: HttpRequest, owner: str, name: str, reference: str)
 def draft_download(request: HttpRequest, owner: str, name: str, draft_id: uuid.UUID) -> HttpResponse:
     """The native file of an extracted draft, for its owner."""
     version = version_get_by_id(viewer=request.user, version_id=as_text(draft_id))
-    if (version.vector.owner.username, version.vector.name) != (owner, name):
+    if (version.vector.owner.slug, version.vector.name) != (owner, name):
         raise NotFoundError("there is no such version", code="version.not_found")
     return _file(version)
 
@@ -114,7 +115,7 @@ def render_vector(
     status: int = 200,
 ) -> HttpResponse:
     """The page itself; `bound` holds a form that was refused, by its name."""
-    is_owner = vector.owner_id == request.user.pk
+    is_owner = may(request.user, Role.WRITER, vector)
     is_released = version.state in RELEASED
     dataset = version.dataset_version.dataset
     report = view_report(version.report, version.manifest)
@@ -131,7 +132,7 @@ def render_vector(
         "is_released": is_released,
         "is_private": vector.visibility == "private",
         "license_name": License(version.license).label if version.license else "",
-        "sees_dataset": dataset.visibility == "public" or dataset.owner_id == request.user.pk,
+        "sees_dataset": sees(request.user, dataset),
         "waiting": _waiting(version, versions),
         "public_url": settings.PUBLIC_URL,
         "screening": _screening(version) if is_owner else None,
@@ -151,7 +152,7 @@ def render_vector(
 
 def version_url(version: VectorVersion) -> str:
     """The page of a version: by name once it is released, before that for its owner alone."""
-    owner, name = version.vector.owner.username, version.vector.name
+    owner, name = version.vector.owner.slug, version.vector.name
     if version.state in RELEASED:
         return reverse("web:vector_version", args=(owner, name, version.version))
     return reverse("web:draft", args=(owner, name, version.pk))
@@ -179,7 +180,7 @@ def _moved_from(viewer: Any, version: VectorVersion) -> dict[str, Any]:
 
 def _blind(version: VectorVersion) -> dict[str, Any]:
     """Where the blind test is, and what it shows; nothing before anybody has answered."""
-    owner, name = version.vector.owner.username, version.vector.name
+    owner, name = version.vector.owner.slug, version.vector.name
     if version.state in RELEASED:
         url = reverse("web:version_blind", args=(owner, name, version.version))
     else:
@@ -253,7 +254,7 @@ def _file(version: VectorVersion) -> HttpResponse:
     vector = version.vector
     return file_answer(
         artifact_read(version=version),
-        filename=f"{vector.owner.username}-{vector.name}-{version.version or 'draft'}.safetensors",
+        filename=f"{vector.owner.slug}-{vector.name}-{version.version or 'draft'}.safetensors",
         media_type=MEDIA_TYPE,
         digest=version.digest,
         is_public=vector.visibility == "public" and version.state in RELEASED,

@@ -13,7 +13,7 @@ from registry.catalog.services import vector_update, version_publish, version_un
 from registry.core.errors import ConflictError, RegistryError
 from registry.runs.services import MigrationRequest, migration_start
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
-from registry.web.http import as_text, require_owner
+from registry.web.http import as_text, user_of
 from registry.web.views.vectors import default_version, find_version, migrate_form, render_vector
 
 # Refusals that belong beside the form; anything else is a page of its own.
@@ -24,13 +24,13 @@ SHOWN_AT_THE_FORM = (409, 422)
 @require_POST
 def vector_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Publish an extracted version."""
-    user = require_owner(request, owner)
+    user = user_of(request)
     form = PublishForm(request.POST)
     draft_id = as_text(form.cleaned_data["draft_id"]) if form.is_valid() else request.POST.get("draft_id", "")
     if form.is_valid():
         try:
             row = version_publish(
-                owner=user,
+                actor=user,
                 name=name,
                 version=form.cleaned_data["version"],
                 license=form.cleaned_data["license"],
@@ -49,12 +49,14 @@ def vector_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @require_POST
 def vector_yank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Withdraw a published version, with the reason."""
-    user = require_owner(request, owner)
+    user = user_of(request)
     form = YankForm(request.POST)
     if form.is_valid():
         version = form.cleaned_data["version"]
         try:
-            version_yank(owner=user, name=name, version=version, reason=form.cleaned_data["reason"])
+            version_yank(
+                actor=user, owner=owner, name=name, version=version, reason=form.cleaned_data["reason"]
+            )
         except RegistryError as error:
             _refuse(form, error)
         else:
@@ -69,8 +71,8 @@ def vector_yank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @require_POST
 def vector_unyank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Take a yank back."""
-    user = require_owner(request, owner)
-    row = version_unyank(owner=user, name=name, version=request.POST.get("version", "")[:32])
+    user = user_of(request)
+    row = version_unyank(actor=user, owner=owner, name=name, version=request.POST.get("version", "")[:32])
     messages.success(request, f"Version {row.version} is published again.")
     return redirect("web:vector_version", owner, name, row.version)
 
@@ -79,7 +81,7 @@ def vector_unyank(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @require_POST
 def vector_migrate(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Start the move of a version to another base model and go to its run."""
-    user = require_owner(request, owner)
+    user = user_of(request)
     version_id = request.POST.get("version_id", "")
     version = version_get_by_id(viewer=user, version_id=version_id)
     form = migrate_form(version, request.POST)
@@ -88,7 +90,7 @@ def vector_migrate(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     if form.is_valid():
         try:
             run, _ = migration_start(
-                owner=user,
+                actor=user,
                 request=MigrationRequest(**form.asked),
                 idempotency_key=form.cleaned_data["idempotency_key"],
             )
@@ -104,11 +106,11 @@ def vector_migrate(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @require_POST
 def vector_edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Change title, description and visibility."""
-    user = require_owner(request, owner)
+    user = user_of(request)
     form = VectorForm(request.POST)
     if form.is_valid():
         try:
-            vector_update(owner=user, name=name, **form.cleaned_data)
+            vector_update(actor=user, owner=owner, name=name, **form.cleaned_data)
         except RegistryError as error:
             _refuse(form, error)
         else:

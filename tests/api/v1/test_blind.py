@@ -27,7 +27,7 @@ def draft(owner: Api) -> VectorVersion:
 @pytest.fixture
 def version(owner: Api, draft: VectorVersion) -> VectorVersion:
     return version_publish(
-        owner=owner.user, name="formality", version="1.0.0", license="MIT", visibility="public"
+        actor=owner.user, name="formality", version="1.0.0", license="MIT", visibility="public"
     )
 
 

@@ -76,7 +76,7 @@ def test_push_with_bad_field_points_to_it(owner: Api, fields: dict[str, Any], po
     assert pointer in [item["pointer"] for item in answer.json()["errors"]]
 
 
-@pytest.mark.parametrize("name", ["Tone", "-tone", "to ne", "x" * 65, "tone/x", "töne"])
+@pytest.mark.parametrize("name", ["Tone", "-tone", "to ne", "x" * 65, "tone/", "töne"])
 def test_push_under_a_bad_name_is_refused(owner: Api, name: str) -> None:
     answer = owner.upload("/datasets", name=name, file=upload())
     assert (answer.status_code, answer.json()["code"]) == (422, "name.invalid")

@@ -38,7 +38,7 @@ def test_migration_sent_twice_with_one_key_is_one_run(owner: Api) -> None:
 
 def test_moved_version_names_its_source_to_those_who_may_see_it(owner: Api, version: Any) -> None:
     made = owner.post("/migrations", BODY).json()["version_id"]
-    vector_update(owner=owner.user, name="formality", visibility="private")
+    vector_update(actor=owner.user, name="formality", visibility="private")
 
     source = owner.get(f"/versions/{made}").json()["migrated_from"]
 

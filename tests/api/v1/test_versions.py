@@ -38,7 +38,7 @@ def test_version_tells_everything(nobody: Api, version: Any) -> None:
 def test_private_dataset_of_a_public_vector_is_not_named(nobody: Api, owner: Api) -> None:
     assert nobody.get(f"{PATH}/latest").json()["dataset"] is None
     assert owner.get(f"{PATH}/latest").json()["dataset"] == "acme/tone-pairs@1"
-    dataset_make_public(owner=owner.user, name="tone-pairs")
+    dataset_make_public(actor=owner.user, name="tone-pairs")
     assert nobody.get(f"{PATH}/latest").json()["dataset"] == "acme/tone-pairs@1"
 
 

@@ -30,7 +30,7 @@ def test_control_list_names_public_vectors_of_other_data_sets_newest_first(askin
 
 
 def test_control_list_leaves_out_the_vectors_own_data_set(asking: VectorVersion) -> None:
-    make_vector_version(owner=asking.vector.owner, name="another", seed=1)
+    make_vector_version(owner=asking.run.owner, name="another", seed=1)
 
     assert control_list(version=asking) == []
 
@@ -44,8 +44,8 @@ def test_control_list_leaves_out_what_is_not_public(asking: VectorVersion, state
 
 def test_control_list_leaves_out_what_was_yanked_or_made_private(asking: VectorVersion) -> None:
     lex, max_ = other_vector("lex", 1).vector, other_vector("max", 2).vector
-    version_yank(owner=lex.owner, name=lex.name, version="1.0.0", reason="it is wrong")
-    vector_update(owner=max_.owner, name=max_.name, visibility="private")
+    version_yank(actor=lex.versions.get().run.owner, name=lex.name, version="1.0.0", reason="it is wrong")
+    vector_update(actor=max_.versions.get().run.owner, name=max_.name, visibility="private")
 
     assert control_list(version=asking) == []
 
@@ -53,7 +53,7 @@ def test_control_list_leaves_out_what_was_yanked_or_made_private(asking: VectorV
 def test_control_list_takes_the_newest_version_of_each_vector_and_no_more_than_asked(
     asking: VectorVersion,
 ) -> None:
-    lex = other_vector("lex", 1).vector.owner
+    lex = other_vector("lex", 1).run.owner
     newer = make_vector_version(owner=lex, seed=2, version="1.1.0")
     newest = other_vector("max", 3)
 

@@ -14,7 +14,7 @@ from tests.reports import make_report, report_v1
 
 def publish(owner: Any, visibility: str, **asked: str) -> VectorVersion:
     wanted = {"name": "formality", "version": "1.0.0", "license": "MIT", **asked}
-    return version_publish(owner=owner, visibility=visibility, **wanted)
+    return version_publish(actor=owner, visibility=visibility, **wanted)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_update_to_public_takes_a_screen_of_every_released_version(owner: Any, i
     make_vector_version(owner=owner, visibility="private", safety="insufficient")
     make_vector_version(owner=owner, version="1.1.0", visibility="private", seed=1)
     if is_yanked:
-        version_yank(owner=owner, name="formality", version="1.0.0", reason="not screened")
+        version_yank(actor=owner, name="formality", version="1.0.0", reason="not screened")
 
     with pytest.raises(InvalidError, match=r"version 1\.0\.0") as error:
-        vector_update(owner=owner, name="formality", title="New", visibility="public")
+        vector_update(actor=owner, name="formality", title="New", visibility="public")
 
     assert error.value.code == "visibility.not_screened"
     assert (Vector.objects.get().title, Vector.objects.get().visibility) == ("", "private")
@@ -95,7 +95,7 @@ def test_update_to_public_of_screened_versions_shows_them_to_everybody(owner: An
     make_vector_version(owner=owner, visibility="private", safety="warn")
     make_vector_version(owner=owner, state="extracted", safety="fail", seed=1)
 
-    vector_update(owner=owner, name="formality", visibility="public")
+    vector_update(actor=owner, name="formality", visibility="public")
 
     assert Vector.objects.get().visibility == "public"
 
@@ -105,6 +105,6 @@ def test_update_of_a_vector_that_was_public_before_there_were_screens_keeps_it(o
     make_vector_version(owner=owner, visibility="private", safety="insufficient")
     Vector.objects.update(visibility="public")
 
-    vector_update(owner=owner, name="formality", title="New", visibility="public")
+    vector_update(actor=owner, name="formality", title="New", visibility="public")
 
     assert (Vector.objects.get().title, Vector.objects.get().visibility) == ("New", "public")

@@ -76,7 +76,7 @@ def test_version_by_exact_name_digest_and_latest(owner: Any) -> None:
 
 def test_yanked_version_resolves_by_pin_alone(owner: Any) -> None:
     row = make_vector_version(owner=owner)
-    version_yank(owner=owner, name="formality", version="1.0.0", reason="wrong")
+    version_yank(actor=owner, name="formality", version="1.0.0", reason="wrong")
     for reference in ("1.0.0", row.digest):
         assert version_get(viewer=None, reference=reference, **NAMED) == row
     with pytest.raises(NotFoundError):
@@ -86,7 +86,7 @@ def test_yanked_version_resolves_by_pin_alone(owner: Any) -> None:
 def test_digest_under_two_versions_gives_the_one_that_is_not_yanked(owner: Any) -> None:
     for version in ("1.0.0", "2.0.0"):
         row = make_vector_version(owner=owner, version=version)
-    version_yank(owner=owner, name="formality", version="2.0.0", reason="wrong")
+    version_yank(actor=owner, name="formality", version="2.0.0", reason="wrong")
     assert version_get(viewer=None, reference=row.digest, **NAMED).version == "1.0.0"
     assert version_by_digest(viewer=None, sha256=row.artifact_id).version == "1.0.0"
 

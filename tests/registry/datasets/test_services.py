@@ -57,7 +57,7 @@ def test_check_of_a_bad_row_keeps_code_and_row() -> None:
 
 
 def test_publish_stores_the_canonical_pairs(owner: Any) -> None:
-    version, is_new = dataset_publish(owner=owner, name="tone", checked=checked(), description="Tone.")
+    version, is_new = dataset_publish(actor=owner, name="tone", checked=checked(), description="Tone.")
     assert is_new
     assert str(version) == "acme/tone@1"
     assert blob_read(sha256=version.blob_id) == checked().canonical
@@ -65,19 +65,19 @@ def test_publish_stores_the_canonical_pairs(owner: Any) -> None:
 
 
 def test_publish_of_the_newest_pairs_adds_nothing(owner: Any) -> None:
-    first, _ = dataset_publish(owner=owner, name="tone", checked=checked())
-    assert dataset_publish(owner=owner, name="tone", checked=checked()) == (first, False)
+    first, _ = dataset_publish(actor=owner, name="tone", checked=checked())
+    assert dataset_publish(actor=owner, name="tone", checked=checked()) == (first, False)
 
 
 def test_publish_of_older_pairs_adds_a_version(owner: Any) -> None:
     for number, word in enumerate(("tone", "style", "tone"), start=1):
-        version, _ = dataset_publish(owner=owner, name="tone", checked=checked(word))
+        version, _ = dataset_publish(actor=owner, name="tone", checked=checked(word))
         assert version.number == number
 
 
 def test_publish_again_keeps_the_visibility(owner: Any) -> None:
-    dataset_publish(owner=owner, name="tone", checked=checked())
-    dataset_publish(owner=owner, name="tone", checked=checked("style"), visibility="public")
+    dataset_publish(actor=owner, name="tone", checked=checked())
+    dataset_publish(actor=owner, name="tone", checked=checked("style"), visibility="public")
     assert Dataset.objects.get().visibility == "private"
 
 
@@ -87,7 +87,7 @@ def test_publish_again_keeps_the_visibility(owner: Any) -> None:
 )
 def test_publish_with_bad_field_stores_nothing(owner: Any, change: dict[str, str], code: str) -> None:
     with pytest.raises(InvalidError) as error:
-        dataset_publish(**{"owner": owner, "name": "tone", "checked": checked(), **change})
+        dataset_publish(**{"actor": owner, "name": "tone", "checked": checked(), **change})
     assert error.value.code == code
     assert not Blob.objects.exists()
 
@@ -98,7 +98,7 @@ def test_publish_by_eight_at_once_numbers_without_gaps(owner: Any) -> None:
 
     def publish(found: Any) -> int:
         try:
-            return dataset_publish(owner=owner, name="tone", checked=found)[0].number
+            return dataset_publish(actor=owner, name="tone", checked=found)[0].number
         finally:
             connection.close()
 
@@ -108,7 +108,7 @@ def test_publish_by_eight_at_once_numbers_without_gaps(owner: Any) -> None:
 
 def test_stage_then_commit_makes_the_version_and_forgets_the_upload(owner: Any) -> None:
     upload = upload_stage(owner=owner, checked=checked())
-    version = upload_commit(owner=owner, upload_id=str(upload.pk), name="tone", visibility="public")
+    version = upload_commit(actor=owner, upload_id=str(upload.pk), name="tone", visibility="public")
     assert (version.number, version.n_pairs, version.report) == (1, 20, upload.report)
     assert not DatasetUpload.objects.exists()
 
@@ -116,20 +116,20 @@ def test_stage_then_commit_makes_the_version_and_forgets_the_upload(owner: Any) 
 def test_commit_of_another_users_upload_is_not_found(owner: Any, other: Any) -> None:
     upload = upload_stage(owner=owner, checked=checked())
     with pytest.raises(NotFoundError):
-        upload_commit(owner=other, upload_id=str(upload.pk), name="tone")
+        upload_commit(actor=other, upload_id=str(upload.pk), name="tone")
 
 
 @pytest.mark.parametrize("upload_id", ["x", "", "\0", str(uuid.UUID(int=7))])
 def test_commit_of_nothing_is_not_found(owner: Any, upload_id: str) -> None:
     with pytest.raises(NotFoundError):
-        upload_commit(owner=owner, upload_id=upload_id, name="tone")
+        upload_commit(actor=owner, upload_id=upload_id, name="tone")
 
 
 def test_upload_is_gone_after_a_day(owner: Any) -> None:
     upload = upload_stage(owner=owner, checked=checked())
     DatasetUpload.objects.update(created_at=timezone.now() - timedelta(hours=25))
     with pytest.raises(NotFoundError):
-        upload_commit(owner=owner, upload_id=str(upload.pk), name="tone")
+        upload_commit(actor=owner, upload_id=str(upload.pk), name="tone")
     upload_stage(owner=owner, checked=checked())
     assert DatasetUpload.objects.count() == 1
     assert not DatasetVersion.objects.exists()
@@ -138,15 +138,15 @@ def test_upload_is_gone_after_a_day(owner: Any) -> None:
 def test_commit_under_a_bad_name_keeps_the_upload(owner: Any) -> None:
     upload = upload_stage(owner=owner, checked=checked())
     with pytest.raises(InvalidError):
-        upload_commit(owner=owner, upload_id=str(upload.pk), name="Not A Name")
+        upload_commit(actor=owner, upload_id=str(upload.pk), name="Not A Name")
     assert DatasetUpload.objects.exists()
 
 
 def test_make_public_shows_the_dataset(owner: Any) -> None:
-    dataset_publish(owner=owner, name="tone", checked=checked())
-    assert dataset_make_public(owner=owner, name="tone").visibility == "public"
+    dataset_publish(actor=owner, name="tone", checked=checked())
+    assert dataset_make_public(actor=owner, name="tone").visibility == "public"
     with pytest.raises(NotFoundError):
-        dataset_make_public(owner=owner, name="nothing")
+        dataset_make_public(actor=owner, name="nothing")
 
 
 @given(st.text(max_size=400))

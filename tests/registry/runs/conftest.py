@@ -36,4 +36,4 @@ def request_for(owner: Any) -> Callable[..., Any]:
 def run(owner: Any, request_for: Callable[..., Any]) -> Any:
     from registry.runs.services import extraction_start
 
-    return extraction_start(owner=owner, request=request_for())[0]
+    return extraction_start(actor=owner, request=request_for())[0]

@@ -117,7 +117,7 @@ def test_run_heartbeat_past_the_deadline_says_so(run: Run) -> None:
 
 def test_run_heartbeat_of_a_cancelled_run_says_so(run: Run) -> None:
     claim = claimed(run)
-    run_cancel(owner=run.owner, run_id=claim.run_id)
+    run_cancel(actor=run.owner, run_id=claim.run_id)
 
     assert run_heartbeat(run_id=claim.run_id, lease_token=claim.lease_token) == "cancel"
 

@@ -37,7 +37,7 @@ def asked(version: VectorVersion, target: BaseModelRevision) -> MigrationRequest
 def test_migration_start_makes_a_draft_on_the_target_that_names_its_source(
     owner: User, version: VectorVersion, target: BaseModelRevision, asked: MigrationRequest
 ) -> None:
-    run, is_new = migration_start(owner=owner, request=asked)
+    run, is_new = migration_start(actor=owner, request=asked)
 
     made = run.vector_version
     assert (run.kind, is_new) == (Run.Kind.MIGRATE, True)
@@ -51,7 +51,7 @@ def test_migration_start_makes_a_draft_on_the_target_that_names_its_source(
 def test_run_claim_of_a_migration_names_both_models_and_the_file(
     owner: User, version: VectorVersion, asked: MigrationRequest
 ) -> None:
-    run, _ = migration_start(owner=owner, request=asked)
+    run, _ = migration_start(actor=owner, request=asked)
 
     claim = run_claim(run_id=str(run.pk))
 
@@ -63,9 +63,9 @@ def test_run_claim_of_a_migration_names_both_models_and_the_file(
 
 
 def test_migration_start_with_a_used_key_gives_the_same_run(owner: User, asked: MigrationRequest) -> None:
-    first, _ = migration_start(owner=owner, request=asked, idempotency_key="k")
+    first, _ = migration_start(actor=owner, request=asked, idempotency_key="k")
 
-    again, is_new = migration_start(owner=owner, request=asked, idempotency_key="k")
+    again, is_new = migration_start(actor=owner, request=asked, idempotency_key="k")
 
     assert (again, is_new) == (first, False)
 
@@ -75,7 +75,7 @@ def test_migration_start_takes_an_unpublished_draft_of_ones_own_by_its_id(
 ) -> None:
     draft = make_vector_version(owner=owner, name="other", state="extracted")
 
-    run, _ = migration_start(owner=owner, request=replace(asked, source=str(draft.pk)))
+    run, _ = migration_start(actor=owner, request=replace(asked, source=str(draft.pk)))
 
     assert run.vector_version.migrated_from == draft
 
@@ -98,7 +98,7 @@ def test_migration_start_refuses(
     before = Run.objects.count()
 
     with pytest.raises(error) as caught:
-        migration_start(owner=owner, request=replace(asked, **change))
+        migration_start(actor=owner, request=replace(asked, **change))
 
     assert caught.value.code == code
     assert Run.objects.count() == before
@@ -108,7 +108,7 @@ def test_migration_start_of_a_version_without_a_file_is_refused(owner: User, ask
     waiting = make_vector_version(owner=owner, name="other", state="draft")
 
     with pytest.raises(NotFoundError) as caught:
-        migration_start(owner=owner, request=replace(asked, source=str(waiting.pk)))
+        migration_start(actor=owner, request=replace(asked, source=str(waiting.pk)))
 
     assert caught.value.code == "artifact.not_found"
 
@@ -118,17 +118,17 @@ def test_migration_start_by_somebody_else_takes_public_pairs(
 ) -> None:
     lex = make_user("lex")
     with pytest.raises(NotAllowedError) as caught:
-        migration_start(owner=lex, request=asked)
+        migration_start(actor=lex, request=asked)
 
-    dataset_make_public(owner=owner, name=version.dataset_version.dataset.name)
+    dataset_make_public(actor=owner, name=version.dataset_version.dataset.name)
 
     assert caught.value.code == "migration.private_dataset"
     assert version.dataset_version.dataset.name not in caught.value.message
-    assert migration_start(owner=lex, request=asked)[0].vector_version.vector.owner == lex
+    assert migration_start(actor=lex, request=asked)[0].vector_version.vector.owner.slug == "lex"
 
 
 def test_migration_start_of_somebody_elses_draft_is_not_found(owner: User, asked: MigrationRequest) -> None:
     draft = make_vector_version(owner=owner, name="other", state="extracted")
 
     with pytest.raises(NotFoundError):
-        migration_start(owner=make_user("lex"), request=replace(asked, source=str(draft.pk)))
+        migration_start(actor=make_user("lex"), request=replace(asked, source=str(draft.pk)))

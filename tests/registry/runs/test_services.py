@@ -25,8 +25,8 @@ def test_extraction_start_makes_a_queued_run_and_a_draft(run: Run) -> None:
 
 
 def test_extraction_start_with_a_used_key_gives_the_same_run(owner: User, request_for: Build) -> None:
-    first, is_new = extraction_start(owner=owner, request=request_for(), idempotency_key="k")
-    second, is_new_again = extraction_start(owner=owner, request=request_for(), idempotency_key="k")
+    first, is_new = extraction_start(actor=owner, request=request_for(), idempotency_key="k")
+    second, is_new_again = extraction_start(actor=owner, request=request_for(), idempotency_key="k")
 
     assert first == second
     assert (is_new, is_new_again) == (True, False)
@@ -36,10 +36,10 @@ def test_extraction_start_with_a_used_key_gives_the_same_run(owner: User, reques
 def test_extraction_start_with_a_used_key_for_another_request_is_refused(
     owner: User, request_for: Build
 ) -> None:
-    extraction_start(owner=owner, request=request_for(), idempotency_key="k")
+    extraction_start(actor=owner, request=request_for(), idempotency_key="k")
 
     with pytest.raises(InvalidError, match="different request") as caught:
-        extraction_start(owner=owner, request=request_for(vector="other"), idempotency_key="k")
+        extraction_start(actor=owner, request=request_for(vector="other"), idempotency_key="k")
 
     assert caught.value.code == "idempotency.mismatch"
 
@@ -47,9 +47,9 @@ def test_extraction_start_with_a_used_key_for_another_request_is_refused(
 def test_extraction_start_with_two_owners_and_one_key_gives_two_runs(owner: User, request_for: Build) -> None:
     other = make_user(username="other")
     theirs = make_dataset_version(owner=other)
-    mine, _ = extraction_start(owner=owner, request=request_for(), idempotency_key="k")
+    mine, _ = extraction_start(actor=owner, request=request_for(), idempotency_key="k")
 
-    hers, _ = extraction_start(owner=other, request=request_for(dataset=str(theirs)), idempotency_key="k")
+    hers, _ = extraction_start(actor=other, request=request_for(dataset=str(theirs)), idempotency_key="k")
 
     assert mine != hers
 
@@ -60,7 +60,7 @@ def test_extraction_start_raced_with_one_key_gives_one_run(owner: User, request_
 
     def start() -> None:
         try:
-            found.append(extraction_start(owner=owner, request=request_for(), idempotency_key="k")[0])
+            found.append(extraction_start(actor=owner, request=request_for(), idempotency_key="k")[0])
         finally:
             connection.close()
 
@@ -76,7 +76,7 @@ def test_extraction_start_raced_with_one_key_gives_one_run(owner: User, request_
 
 def test_extraction_start_on_a_private_dataset_of_another_is_not_found(request_for: Build) -> None:
     with pytest.raises(NotFoundError):
-        extraction_start(owner=make_user(username="stranger"), request=request_for())
+        extraction_start(actor=make_user(username="stranger"), request=request_for())
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def test_extraction_start_on_a_private_dataset_of_another_is_not_found(request_f
 )
 def test_extraction_start_refuses(owner: User, request_for: Build, change: dict[str, str], code: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        extraction_start(owner=owner, request=request_for(**change))
+        extraction_start(actor=owner, request=request_for(**change))
 
     assert caught.value.code == code
     assert not Run.objects.exists()
 
 
 def test_extraction_start_with_a_taken_version_is_refused_at_once(owner: User, request_for: Build) -> None:
-    taken = extraction_start(owner=owner, request=request_for())[0].vector_version
+    taken = extraction_start(actor=owner, request=request_for())[0].vector_version
     VectorVersion.objects.filter(pk=taken.pk).update(version="1.0.0")
 
     with pytest.raises(ConflictError) as caught:
-        extraction_start(owner=owner, request=request_for(publish_version="1.0.0", license="MIT"))
+        extraction_start(actor=owner, request=request_for(publish_version="1.0.0", license="MIT"))
 
     assert caught.value.code == "version.taken"
 
@@ -115,14 +115,14 @@ def test_extraction_start_past_the_quota_is_refused(
 ) -> None:
     settings.RUN_MAX_QUEUED_PER_USER = 2  # type: ignore[attr-defined]
     for name in ("a", "b"):
-        extraction_start(owner=owner, request=request_for(vector=name))
+        extraction_start(actor=owner, request=request_for(vector=name))
 
     with pytest.raises(QuotaExceededError):
-        extraction_start(owner=owner, request=request_for(vector="c"))
+        extraction_start(actor=owner, request=request_for(vector="c"))
 
 
 def test_run_cancel_of_a_queued_run_ends_it_and_its_draft(owner: User, run: Run) -> None:
-    run_cancel(owner=owner, run_id=str(run.pk))
+    run_cancel(actor=owner, run_id=str(run.pk))
 
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
@@ -133,7 +133,7 @@ def test_run_cancel_of_a_queued_run_ends_it_and_its_draft(owner: User, run: Run)
 def test_run_cancel_of_a_running_run_asks_its_worker(owner: User, run: Run) -> None:
     run_claim(run_id=str(run.pk))
 
-    run_cancel(owner=owner, run_id=str(run.pk))
+    run_cancel(actor=owner, run_id=str(run.pk))
 
     run.refresh_from_db()
     assert (run.state, run.cancel_requested) == (RunState.RUNNING, True)
@@ -143,15 +143,15 @@ def test_run_cancel_of_an_ended_run_is_refused(owner: User, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED)
 
     with pytest.raises(ConflictError):
-        run_cancel(owner=owner, run_id=str(run.pk))
+        run_cancel(actor=owner, run_id=str(run.pk))
 
 
 def test_run_get_of_another_owner_is_not_found(run: Run) -> None:
     with pytest.raises(NotFoundError):
-        run_get(owner=make_user(username="stranger"), run_id=str(run.pk))
+        run_get(viewer=make_user(username="stranger"), run_id=str(run.pk))
 
 
 @pytest.mark.parametrize("run_id", ["x", "", "\0"])
 def test_run_get_of_no_id_is_not_found(owner: User, run_id: str) -> None:
     with pytest.raises(NotFoundError):
-        run_get(owner=owner, run_id=run_id)
+        run_get(viewer=owner, run_id=run_id)

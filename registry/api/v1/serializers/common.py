@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from registry.core.visibility import Visibility
+from registry.accounts.access import Visibility
 
 
 class Body(serializers.Serializer[Any]):
@@ -21,7 +21,7 @@ class Body(serializers.Serializer[Any]):
 
 
 class VisibilityField(serializers.ChoiceField):
-    """`private` or `public`."""
+    """Who sees it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=Visibility.choices, **options)

@@ -87,7 +87,7 @@ class DatasetVersionSerializer(DatasetVersionBriefSerializer):
 class DatasetSerializer(serializers.Serializer[Any]):
     """A dataset in a list."""
 
-    owner = serializers.CharField(source="owner.username")
+    owner = serializers.CharField(source="owner.slug")
     name = serializers.CharField()
     visibility = VisibilityField()
     description = serializers.CharField()

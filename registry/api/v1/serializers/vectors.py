@@ -5,13 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from registry.accounts.access import sees
 from registry.api import links
 from registry.api.v1.serializers.base_models import BaseModelSerializer
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.selectors import version_source
-from registry.catalog.states import Grade, License, Verdict, VersionState
-from registry.core.visibility import Visibility
+from registry.catalog.states import Access, Grade, License, Verdict, VersionState
 
 GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
 
@@ -36,6 +36,8 @@ class VectorBody(Body):
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+    trait = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    language = serializers.CharField(required=False, allow_blank=True, max_length=20)
     visibility = VisibilityField(required=False)
 
 
@@ -85,11 +87,14 @@ class VectorLatestSerializer(serializers.Serializer[Any]):
 class VectorSerializer(serializers.Serializer[Any]):
     """A vector and its newest published version."""
 
-    owner = serializers.CharField(source="owner.username")
+    owner = serializers.CharField(source="owner.slug")
     name = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    trait = serializers.CharField()
+    language = serializers.CharField(help_text="BCP 47 tag; empty if not said.")
     visibility = VisibilityField()
+    access = serializers.ChoiceField(choices=Access.choices)
     created_at = serializers.DateTimeField()
     latest = VectorLatestSerializer(allow_null=True)
     url = serializers.SerializerMethodField()
@@ -152,7 +157,7 @@ class VersionBriefSerializer(serializers.Serializer[Any]):
 
     def get_dataset(self, row: VectorVersion) -> str | None:
         dataset = row.dataset_version.dataset
-        is_seen = dataset.visibility == Visibility.PUBLIC or dataset.owner_id == self.context["viewer"].pk
+        is_seen = sees(self.context["viewer"], dataset)
         return str(row.dataset_version) if is_seen else None
 
     def get_download_url(self, row: VectorVersion) -> str | None:
