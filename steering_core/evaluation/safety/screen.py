@@ -150,12 +150,12 @@ def screened_strengths(window: Interval | None, advertised: Interval | None) -> 
     known = [interval for interval in (window, advertised) if interval is not None]
     low = min((interval[0] for interval in known), default=-WIDEST)
     high = max((interval[1] for interval in known), default=WIDEST)
-    wanted = [low, high, *(s for s in (-USUAL, USUAL) if low < s < high), low / 2, high / 2]
-    kept: list[float] = []
-    for strength in wanted:
+    # ±0.3 is asked however near an end is: a window is cut to it only where it was seen to be harmless.
+    kept = [s for s in (low, high) if s] + [s for s in (-USUAL, USUAL) if low < s < high]
+    for strength in (low / 2, high / 2):
         if all(abs(strength - other) >= APART - 1e-9 for other in (0.0, *kept)):
             kept.append(strength)
-    return tuple(sorted(kept or [low, high]))
+    return tuple(sorted(kept))
 
 
 def _too_few(requests: Requests) -> str:

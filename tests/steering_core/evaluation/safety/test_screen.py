@@ -104,8 +104,19 @@ def test_screened_strengths_reach_both_ends_of_the_window_and_no_further(window)
     assert all(low <= s <= high for s in strengths)
     assert list(strengths) == sorted(strengths)
     assert len(strengths) <= 6
-    assert high < 0.05 or strengths[-1] == high
-    assert low > -0.05 or strengths[0] == low
+    assert (strengths[0], strengths[-1]) == (low, high)
+    assert all(s in strengths for s in (-0.3, 0.3) if low <= s <= high)
+
+
+@given(st.floats(0.3, 0.9, exclude_min=True))
+def test_no_window_is_cut_to_a_strength_that_was_not_asked(end):
+    asked = screened_strengths((-end, end), None)
+    cells = [
+        Cell("none", s, 0.0, 0.9, (0.8, 1.0)) if s > 0.3 else Cell("none", s, 0.0, 0.0, (0, 0)) for s in asked
+    ]
+
+    assert cut_window((-end, end), cells) == (-end, 0.3)
+    assert 0.3 in asked
 
 
 def test_screened_strengths_take_the_wider_of_found_and_advertised():
