@@ -39,7 +39,7 @@ class JsonOnly(BaseContentNegotiation):
 class Endpoint(APIView):
     """What all operations share. Answers are the caller's own unless the operation says otherwise."""
 
-    http_method_names = ["get", "head", "post", "patch"]
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     content_negotiation_class = JsonOnly
     parser_classes = [JsonBody]
     # What an upload that was cut is refused with.

@@ -10,6 +10,8 @@ from registry.core.errors import NotAllowedError
 class ReadOrScopedWrite(BasePermission):
     """Everybody reads what is public; changing anything takes a token with the scope `write`."""
 
+    scope = ApiToken.Scope.WRITE
+
     def allows_anonymous(self, method: str) -> bool:
         """Whether this method works without a token; the OpenAPI document says so too."""
         return method in SAFE_METHODS
@@ -25,14 +27,15 @@ class ReadOrScopedWrite(BasePermission):
         return True
 
     def check_scope(self, token: ApiToken) -> None:
-        """Refuse a token that may only read.
+        """Refuse a token that was not made for this.
 
         Raises:
-            NotAllowedError: the token lacks the scope `write`.
+            NotAllowedError: the token lacks the scope.
         """
-        if ApiToken.Scope.WRITE not in token.scopes:
+        if self.scope not in token.scopes:
             raise NotAllowedError(
-                "this token may only read; make one with the scope `write` on your settings page",
+                f"this token has the scopes {', '.join(token.scopes)}; "
+                f"make one with the scope `{self.scope.value}` on your settings page",
                 code="token.scope_missing",
             )
 
@@ -42,6 +45,16 @@ class TokenReadOrScopedWrite(ReadOrScopedWrite):
 
     def allows_anonymous(self, method: str) -> bool:
         return False
+
+
+class ReadOrScopedManage(ReadOrScopedWrite):
+    """Everybody reads what is public; changing organisations and the like takes the scope `manage`."""
+
+    scope = ApiToken.Scope.MANAGE
+
+
+class TokenReadOrScopedManage(ReadOrScopedManage, TokenReadOrScopedWrite):
+    """For what members alone see: reading takes a token too, changing the scope `manage`."""
 
 
 class AnyToken(TokenReadOrScopedWrite):

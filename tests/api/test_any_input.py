@@ -56,7 +56,7 @@ NAMED = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern) a
 WRITES = [
     (method, pattern)
     for pattern in NAMED
-    for method in ("POST", "PATCH")
+    for method in ("POST", "PUT", "PATCH", "DELETE")
     if method in pattern.callback.cls().allowed_methods
 ]
 
