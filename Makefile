@@ -104,6 +104,10 @@ bench-verdict: $(RUNTIME)  ## whether the verdict tells good vectors from bad on
 bench-injection: $(RUNTIME)  ## steering beside its peers, about 15 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
 	@$(BIN)/python -m benchmarks.injection $(ARGS)
 
+.PHONY: bench-registry
+bench-registry: $(RUNTIME)  ## the registry beside MLflow's and a plain file server, about 5 minutes; needs nginx and wrk; ARGS=--help
+	@$(BIN)/python -m benchmarks.registry $(ARGS)
+
 .PHONY: clean
 clean:  ## stop the embedded servers; delete their data, the virtual environment and caches
 	@if [ -x $(BIN)/python ]; then $(EMBEDDED) erase; fi

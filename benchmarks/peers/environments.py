@@ -73,6 +73,8 @@ ENVIRONMENTS = (
     Environment("transformers4", ("steering-vectors", "repeng")),
     Environment("transformers5", ("transformer-lens", "nnsight")),
 )
+# A server of its own beside the registry, not a library beside the science.
+MLFLOW = Environment("mlflow", ("mlflow",))
 PEERS = tuple(peer for environment in ENVIRONMENTS for peer in environment.peers)
 
 
