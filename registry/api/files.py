@@ -1,23 +1,30 @@
 """Answers that are files: strong ETag, 304, single ranges, HEAD, digests (RFC 9110, RFC 9530).
 
-The bytes are read, and verified, only when they are sent.
+Access is decided before. Who then sends the bytes, `SERVE_FILES` says: the app itself, which verifies them;
+the store, by a redirect to a short-lived address; or nginx, told by `X-Accel-Redirect`. In the two latter
+cases the bytes are for the caller to check against `Repr-Digest`.
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.request import Request
 
 from registry.api.errors import RangeError
+from registry.storage.blobs import Shown
+from registry.storage.chosen import blob_store
+from registry.storage.services import blob_read
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
+# For how long nginx may answer for a public file named by its digest without asking again.
+PROXY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,10 @@ class ServedFile:
     media_type: str
     filename: str
     caching: str
-    read: Callable[[], bytes]
 
 
 def file_response(request: Request, file: ServedFile) -> HttpResponse:
-    """The file, a part of it, or word that the caller has it.
+    """The file, a part of it, where it is, or word that the caller has it.
 
     Raises:
         RangeError: the range lies outside the file.
@@ -46,16 +52,10 @@ def file_response(request: Request, file: ServedFile) -> HttpResponse:
     if request.method == "HEAD":
         response = HttpResponse(headers={"Content-Length": str(file.size_bytes)})
         response["Content-Digest"] = _digest_header(bytes.fromhex(file.sha256))
-    else:
-        data = file.read()
-        part = data if span is None else data[span[0] : span[1]]
-        response = HttpResponse(part, status=200 if span is None else 206)
-        response["Content-Digest"] = _digest_header(hashlib.sha256(part).digest())
-        if span is not None:
-            response["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{file.size_bytes}"
-    response["Content-Type"] = file.media_type
-    response["Content-Disposition"] = content_disposition_header(True, file.filename)
-    return _with_headers(response, file)
+        return _with_headers(response, file)
+    if (elsewhere := _elsewhere(request, file, span)) is not None:
+        return elsewhere
+    return _with_headers(_own_response(file, span), file)
 
 
 def is_fresh(request: Request, etag: str) -> bool:
@@ -64,7 +64,51 @@ def is_fresh(request: Request, etag: str) -> bool:
     return "*" in wanted or etag in (item.removeprefix("W/") for item in wanted)
 
 
+def _own_response(file: ServedFile, span: tuple[int, int] | None) -> HttpResponse:
+    data = blob_read(sha256=file.sha256)
+    part = data if span is None else data[span[0] : span[1]]
+    response = HttpResponse(part, status=200 if span is None else 206)
+    response["Content-Digest"] = _digest_header(hashlib.sha256(part).digest())
+    if span is not None:
+        response["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{file.size_bytes}"
+    if file.caching == IMMUTABLE and settings.SERVE_FILES == "accel":
+        response["X-Accel-Expires"] = str(PROXY_SECONDS)
+    return response
+
+
+def _elsewhere(request: Request, file: ServedFile, span: tuple[int, int] | None) -> HttpResponse | None:
+    """An answer whose bytes others send; None where the app has to: for a range that it does not grant, since
+    they would, and for what nginx wants to keep, since that has to be verified.
+    """
+    mode, wants_range = settings.SERVE_FILES, "Range" in request.headers
+    if mode == "app" or (wants_range and span is None):
+        return None
+    if mode == "accel":
+        if "X-Bearing-Keep" in request.headers:
+            return None
+        path = blob_store().inner_path(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
+        return _with_headers(HttpResponse(headers={"X-Accel-Redirect": path}), file)
+    address = blob_store().link(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
+    if address is None:
+        return None
+    response = _with_headers(HttpResponse(status=302, headers={"Location": address}), file)
+    # Whoever kept this answer would give the address to others, or to the same caller when it works no more.
+    response["Cache-Control"] = PRIVATE
+    return response
+
+
+def _shown(file: ServedFile) -> Shown:
+    return Shown(file.media_type, _disposition(file), file.caching)
+
+
+def _disposition(file: ServedFile) -> str:
+    return str(content_disposition_header(True, file.filename))
+
+
 def _with_headers(response: HttpResponse, file: ServedFile) -> HttpResponse:
+    if response.status_code != 304:
+        response["Content-Type"] = file.media_type
+        response["Content-Disposition"] = _disposition(file)
     response["ETag"] = f'"{file.sha256}"'
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = file.caching

@@ -91,6 +91,10 @@ CACHES = {
 # Blobs: S3 when S3_BUCKET is set, else a folder.
 S3 = env.s3_config()
 BLOB_STORE_PATH = env.optional("BLOB_STORE_PATH", str(env.data_folder() / "blobs"))
+# Who sends the bytes of a file once access is decided: the store (by redirect), nginx in front, or the app.
+SERVE_FILES = env.chosen("SERVE_FILES", "redirect" if S3 else "app", ("redirect", "accel", "app"))
+# How long a signed address works: enough to follow it, too little to pass it on.
+FILE_LINK_SECONDS = 60
 
 # Accounts.
 AUTH_USER_MODEL = "accounts.User"

@@ -19,6 +19,8 @@ class S3Config:
     region: str
     access_key_id: str
     secret_access_key: str
+    # Where users reach the same server; None where that is the address above.
+    public_endpoint_url: str | None = None
 
 
 def required(name: str) -> str:
@@ -96,7 +98,20 @@ def s3_config() -> S3Config | None:
         region=optional("S3_REGION", "us-east-1"),
         access_key_id=required("S3_ACCESS_KEY_ID"),
         secret_access_key=required("S3_SECRET_ACCESS_KEY"),
+        public_endpoint_url=os.environ.get("S3_PUBLIC_ENDPOINT_URL") or None,
     )
+
+
+def chosen(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """One of a few words.
+
+    Raises:
+        ImproperlyConfigured: another word.
+    """
+    text = optional(name, default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} is {text!r}; expected one of {', '.join(choices)}")
+    return text
 
 
 def data_folder() -> Path:

@@ -1,6 +1,7 @@
 """The blob store contract. `local` keeps a folder, `s3` a bucket; both write once; `chosen` picks one."""
 
 import re
+from dataclasses import dataclass
 from typing import Protocol
 
 from registry.core.errors import RegistryError, UnavailableError
@@ -24,6 +25,15 @@ class BlobStoreError(UnavailableError):
     default_code = "blob.store_unavailable"
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer with a blob's bytes says beside them: header values."""
+
+    media_type: str
+    disposition: str
+    caching: str = "private, no-store"
+
+
 class BlobStore(Protocol):
     """Bytes under their sha256. Nothing is ever overwritten.
 
@@ -36,6 +46,16 @@ class BlobStore(Protocol):
     def get(self, sha256: str) -> bytes: ...
 
     def exists(self, sha256: str) -> bool: ...
+
+    def link(self, sha256: str, shown: Shown, *, seconds: int) -> str | None:
+        """An address that gives anybody the bytes for so long, made without asking the store; None where there
+        is none.
+        """
+        ...
+
+    def inner_path(self, sha256: str, shown: Shown, *, seconds: int) -> str:
+        """Where the proxy in front of the service finds the bytes: a path that only it can follow."""
+        ...
 
 
 def blob_key(sha256: str) -> str:

@@ -7,7 +7,7 @@ import os
 import uuid
 from pathlib import Path
 
-from registry.storage.blobs import BlobMissingError, BlobStoreError, blob_key
+from registry.storage.blobs import BlobMissingError, BlobStoreError, Shown, blob_key
 
 
 class LocalBlobStore:
@@ -47,6 +47,12 @@ class LocalBlobStore:
 
     def exists(self, sha256: str) -> bool:
         return (self.root / blob_key(sha256)).is_file()
+
+    def link(self, sha256: str, shown: Shown, *, seconds: int) -> str | None:
+        return None
+
+    def inner_path(self, sha256: str, shown: Shown, *, seconds: int) -> str:
+        return f"/_blobs/{blob_key(sha256)}"
 
 
 def _sync_folder(folder: Path) -> None:

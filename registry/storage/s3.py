@@ -2,13 +2,14 @@
 
 import base64
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from registry.settings.env import S3Config
-from registry.storage.blobs import BlobMissingError, BlobStoreError, blob_key
+from registry.storage.blobs import BlobMissingError, BlobStoreError, Shown, blob_key
 
 
 class S3BlobStore:
@@ -27,12 +28,19 @@ class S3BlobStore:
             connect_timeout=5,
             read_timeout=30,
         )
-        self.client: Any = boto3.client(
+        self.client = self._client(config.endpoint_url, settings)
+        # Addresses are signed for the host in them, so those for users take the host that users reach.
+        self.outside = (
+            self._client(config.public_endpoint_url, settings) if config.public_endpoint_url else self.client
+        )
+
+    def _client(self, endpoint_url: str | None, settings: Config) -> Any:
+        return boto3.client(
             "s3",
-            endpoint_url=config.endpoint_url,
-            region_name=config.region,
-            aws_access_key_id=config.access_key_id,
-            aws_secret_access_key=config.secret_access_key,
+            endpoint_url=endpoint_url,
+            region_name=self.config.region,
+            aws_access_key_id=self.config.access_key_id,
+            aws_secret_access_key=self.config.secret_access_key,
             config=settings,
         )
 
@@ -77,6 +85,24 @@ class S3BlobStore:
         except BotoCoreError as error:
             raise _store_error("head", error) from error
         return True
+
+    def link(self, sha256: str, shown: Shown, *, seconds: int) -> str | None:
+        return self._signed(self.outside, sha256, shown, seconds)
+
+    def inner_path(self, sha256: str, shown: Shown, *, seconds: int) -> str:
+        address = urlsplit(self._signed(self.client, sha256, shown, seconds))
+        return f"/_s3{address.path}?{address.query}"
+
+    def _signed(self, client: Any, sha256: str, shown: Shown, seconds: int) -> str:
+        """A GET of one key with these answer headers; nothing is sent."""
+        asked = {
+            "Bucket": self.bucket,
+            "Key": blob_key(sha256),
+            "ResponseContentType": shown.media_type,
+            "ResponseContentDisposition": shown.disposition,
+            "ResponseCacheControl": shown.caching,
+        }
+        return str(client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
 
 
 def _status(error: ClientError) -> int:

@@ -25,7 +25,6 @@ from registry.api.v1.serializers.datasets import (
 )
 from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
 from registry.datasets.services import MEDIA_TYPE, CheckedDataset, dataset_check, dataset_publish
-from registry.storage.services import blob_read
 
 
 class DatasetCheck(Endpoint):
@@ -111,7 +110,6 @@ class DatasetVersionDownload(Endpoint):
             media_type=MEDIA_TYPE,
             filename=f"{owner}-{name}-{number}.jsonl",
             caching=SHORT if is_public else PRIVATE,
-            read=lambda: blob_read(sha256=row.blob_id),
         )
         return file_response(request, file)
 

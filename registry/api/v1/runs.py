@@ -29,7 +29,6 @@ from registry.runs.services import (
     migration_start,
     run_cancel,
 )
-from registry.storage.services import blob_read
 from steering_core.extraction.statistics import MEDIA_TYPE
 
 KEY_HEADER = OpenApiParameter(
@@ -120,7 +119,6 @@ class RunStatistics(Endpoint):
             media_type=MEDIA_TYPE,
             filename=f"{vector.owner.slug}-{vector.name}-{run.pk}-statistics.safetensors",
             caching=PRIVATE,
-            read=lambda: blob_read(sha256=blob.sha256),
         )
         return file_response(request, file)
 

@@ -23,7 +23,6 @@ from registry.catalog.selectors import (
 from registry.catalog.states import RELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.storage.models import Blob
-from registry.storage.services import blob_read
 from steering_core.formats import conformance
 from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
@@ -135,7 +134,6 @@ def blob_response(
         media_type=blob.media_type,
         filename=f"{vector.owner.slug}-{vector.name}-{row.version or 'draft'}{ending}",
         caching=caching if is_public(row) else PRIVATE,
-        read=lambda: blob_read(sha256=blob.sha256),
     )
     return with_warning(file_response(request, file), row)
 
