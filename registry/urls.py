@@ -10,6 +10,8 @@ urlpatterns = [
     path("healthz", healthz),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/second-factor/", include("allauth.mfa.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
     path("api/v1/", include("registry.api.v1.urls")),
     re_path(r"^api(?:/.*)?$", UnknownPath.as_view()),
     path("", include("registry.web.urls")),

@@ -1,1 +1,1 @@
-"""Users and their API tokens."""
+"""Users, organisations, roles, and API tokens."""

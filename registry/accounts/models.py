@@ -68,6 +68,23 @@ class Namespace(UUIDModel):
         return self.kind == self.Kind.ORGANISATION
 
 
+# Also where staff delete a user: two owners who go at once wait for each other at the organisation's row.
+AN_OWNER_STAYS = """
+IF OLD.role = 'owner' AND (TG_OP = 'DELETE' OR NEW.role <> 'owner') THEN
+    PERFORM 1 FROM accounts_namespace
+    WHERE id = OLD.namespace_id AND kind = 'organisation' FOR NO KEY UPDATE;
+    IF FOUND AND NOT EXISTS (
+        SELECT 1 FROM accounts_membership
+        WHERE namespace_id = OLD.namespace_id AND role = 'owner' AND id <> OLD.id
+    ) THEN
+        RAISE EXCEPTION 'an organisation keeps an owner' USING ERRCODE = 'check_violation';
+    END IF;
+END IF;
+IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+RETURN NEW;
+"""
+
+
 class Membership(UUIDModel):
     """What a person may do with everything in a namespace. A person's own has one, of its owner."""
 
@@ -78,6 +95,14 @@ class Membership(UUIDModel):
     class Meta:
         ordering = ["created_at"]
         constraints = [models.UniqueConstraint(fields=["namespace", "user"], name="one_membership_each")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="an_owner_stays",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Delete | pgtrigger.Update,
+                func=AN_OWNER_STAYS,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.user.username} is {self.role} of {self.namespace}"

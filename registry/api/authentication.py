@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from registry.accounts.models import ApiToken, User
 from registry.accounts.services import token_authenticate
+from registry.core.errors import NotAuthenticatedError
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -16,12 +17,10 @@ class BearerAuthentication(BaseAuthentication):
         if not header:
             return None
         scheme, _, text = header.partition(" ")
-        token = token_authenticate(text=text.strip()) if scheme.lower() == "bearer" else None
-        if token is None:
-            raise AuthenticationFailed(
-                "this token is not valid (wrong, expired or revoked); send `Authorization: Bearer brg_…` "
-                "with a token from your settings page"
-            )
+        try:
+            token = token_authenticate(text=text.strip() if scheme.lower() == "bearer" else "")
+        except NotAuthenticatedError as error:
+            raise AuthenticationFailed(error.message, code=error.code) from error
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

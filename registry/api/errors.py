@@ -16,7 +16,7 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from registry.core.errors import RegistryError, UnavailableError
+from registry.core.errors import NotAuthenticatedError, RegistryError, UnavailableError
 from registry.core.logging import request_id
 from steering_core.errors import SteeringError
 
@@ -27,7 +27,6 @@ CODES: dict[type[exceptions.APIException], str] = {
     exceptions.ValidationError: "request.invalid",
     exceptions.ParseError: "request.parse_error",
     exceptions.NotAuthenticated: "request.not_authenticated",
-    exceptions.AuthenticationFailed: "token.invalid",
     exceptions.PermissionDenied: "request.not_allowed",
     exceptions.MethodNotAllowed: "request.method_not_allowed",
     exceptions.UnsupportedMediaType: "request.unsupported_media_type",
@@ -134,6 +133,8 @@ def _of_registry(error: RegistryError) -> Response:
     if error.http_status == 500:
         logger.error("damage", exc_info=error, extra={"code": error.code})
     headers: dict[str, str] = {}
+    if isinstance(error, NotAuthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, RangeError):
@@ -152,6 +153,8 @@ def _of_rest_framework(error: exceptions.APIException) -> Response:
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
     if isinstance(error, exceptions.NotAuthenticated):
         return problem(401, code, ASK_FOR_TOKEN, headers=headers)
+    if isinstance(error, exceptions.AuthenticationFailed):
+        return problem(401, str(error.get_codes()), str(error.detail), headers=headers)
     if isinstance(error, exceptions.Throttled):
         wait_seconds = math.ceil(getattr(error, "wait", None) or 1)
         headers["Retry-After"] = str(wait_seconds)

@@ -1,6 +1,7 @@
 """Every error that the service raises on purpose.
 
 RegistryError(code, http_status, message, fields)
+├── NotAuthenticatedError  401   a token that is not valid any more, or never was
 ├── NotFoundError          404   unknown, or private and not yours
 ├── NotAllowedError        403   you may see it but not do this
 ├── ConflictError          409   what is there already stands in the way
@@ -36,6 +37,13 @@ class NotFoundError(RegistryError):
 
     http_status = 404
     default_code = "not_found"
+
+
+class NotAuthenticatedError(RegistryError):
+    """Who asks could not be told: the token is wrong, expired or revoked."""
+
+    http_status = 401
+    default_code = "not_authenticated"
 
 
 class NotAllowedError(RegistryError):

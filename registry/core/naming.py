@@ -29,10 +29,13 @@ RESERVED_OWNERS = frozenset(
         "explore",
         "healthz",
         "help",
+        "invitations",
         "login",
         "logout",
         "me",
         "new",
+        "organisations",
+        "organizations",
         "presets",
         "runs",
         "search",
@@ -41,34 +44,30 @@ RESERVED_OWNERS = frozenset(
         "static",
         "staff",
         "support",
+        "teams",
         "tokens",
+        "users",
         "vectors",
         "www",
     ]
 )
 
 
-# What the eye takes for one another in a slug. Longer look-alikes come first.
-_LOOKALIKES = (
-    ("rn", "m"),
-    ("vv", "w"),
-    ("cl", "d"),
-    ("0", "o"),
-    ("1", "l"),
-    ("i", "l"),
-    ("5", "s"),
-    ("-", ""),
-)
+# What the eye takes for one another in a slug: single characters, then pairs for one character.
+_SINGLES = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "-": ""})
+_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def skeleton(slug: str) -> str:
     """The slug with look-alikes folded: two slugs with one skeleton could be taken for each other.
 
-    Slugs are ASCII, so this stands for the confusables of Unicode TR 39.
+    Slugs are ASCII, so this stands for the confusables of Unicode TR 39. Single characters are spelled out
+    as pairs before pairs are folded, so that `vw`, `wv` and `vvv` come to the same.
     """
-    for seen, folded in _LOOKALIKES:
-        slug = slug.replace(seen, folded)
-    return slug
+    folded = slug.translate(_SINGLES)
+    for pair, single in _PAIRS:
+        folded = folded.replace(single, pair).replace(pair, single)
+    return folded
 
 
 def row_id(text: str) -> uuid.UUID:

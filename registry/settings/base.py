@@ -10,12 +10,14 @@ from registry.settings import env
 BASE_DIR = env.ROOT
 DEBUG = False
 SECRET_KEY = env.required("SECRET_KEY")
+# Older keys: what was signed or encrypted with them is still read.
+SECRET_KEY_FALLBACKS = env.listed("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = env.optional("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "registry.accounts.apps.StaffPagesConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -30,6 +32,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "registry.core",
     "registry.storage",
     "registry.audit",
@@ -107,11 +111,17 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+# One may work at once; joining an organisation and a second factor take a verified address.
+ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_USERNAME_VALIDATORS = "registry.accounts.validators.USERNAME_VALIDATORS"
 ACCOUNT_ADAPTER = "registry.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
+MFA_ADAPTER = "registry.accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Bearing"
+# Whether staff need a second factor for the staff pages.
+STAFF_NEEDS_SECOND_FACTOR = False
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 # On one's own machine, mail is read in the web process's log.

@@ -4,5 +4,7 @@ from registry.settings import env
 from registry.settings.base import *
 
 DEBUG = env.optional("DEBUG", "0") == "1"
+# Browsers take http://localhost for a safe origin, so security keys work there.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 # Assets come straight from their folders; nothing is collected.
 STATIC_ROOT = None

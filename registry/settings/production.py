@@ -25,6 +25,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = 1
 # A link that sets a new password has no place in a log: without a mail server, no mail is written.
 EMAIL_HOST = env.optional("EMAIL_HOST", "")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+# Where no mail is sent, nobody could verify an address, and staff would be locked out.
+MFA_ALLOW_UNVERIFIED_EMAIL = not EMAIL_HOST
+STAFF_NEEDS_SECOND_FACTOR = True
 EMAIL_PORT = env.port("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.optional("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.optional("EMAIL_HOST_PASSWORD", "")
