@@ -6,6 +6,7 @@ One class per operation; where two share a path, `v1.urls` joins them.
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.cache import patch_vary_headers
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -16,7 +17,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from registry.accounts.models import User
+from registry.api.deprecation import Deprecation
 from registry.api.errors import LengthError
+from registry.api.idempotency import once
 from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
@@ -44,6 +47,17 @@ class Endpoint(APIView):
     parser_classes = [JsonBody]
     # What an upload that was cut is refused with.
     too_large_code = "dataset.file_too_large"
+    # Whose rate it counts for, see `throttling`.
+    bucket = "api"
+    # Whether its service keeps Idempotency-Keys, so that this interface does not.
+    keeps_its_own_keys = False
+    # Set for an operation that will go.
+    deprecation: Deprecation | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "post" in cls.__dict__:
+            cls.post = once(cls.__dict__["post"])  # type: ignore[attr-defined]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         method = str(request.method)
@@ -59,7 +73,11 @@ class Endpoint(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
-        response["Vary"] = "Authorization"
+        patch_vary_headers(response, ["Authorization"])
+        if allowance := request.META.get("bearing.allowance"):
+            allowance.mark(response)
+        if self.deprecation:
+            self.deprecation.mark(response)
         return response
 
     @property

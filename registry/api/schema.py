@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from registry.api.permissions import ReadOrScopedWrite
@@ -14,6 +14,11 @@ from registry.api.permissions import ReadOrScopedWrite
 FILE = OpenApiTypes.BINARY
 OBJECT = OpenApiTypes.OBJECT
 Method = TypeVar("Method", bound=Callable[..., Any])
+KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="At most 200 printable ASCII characters. The same key and request give the same answer.",
+)
 
 
 class FaultSerializer(serializers.Serializer[Any]):
@@ -47,7 +52,11 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 
 class Schema(AutoSchema):
-    """Says which operations work without a token."""
+    """Says which operations work without a token, and which take an Idempotency-Key."""
+
+    def get_override_parameters(self) -> list[Any]:
+        keyed = self.method == "POST" and {} not in self.get_auth()
+        return [*super().get_override_parameters(), *([KEY_HEADER] if keyed else [])]
 
     def get_auth(self) -> list[dict[str, Any]]:
         permissions = self.view.get_permissions()

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "registry.web.errors.RegistryErrorMiddleware",
+    "registry.api.throttling.PageThrottleMiddleware",
 ]
 
 ROOT_URLCONF = "registry.urls"
@@ -116,12 +117,12 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_USERNAME_VALIDATORS = "registry.accounts.validators.USERNAME_VALIDATORS"
 ACCOUNT_ADAPTER = "registry.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
-LOGIN_URL = "account_login"
 MFA_ADAPTER = "registry.accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Bearing"
 # Whether staff need a second factor for the staff pages.
 STAFF_NEEDS_SECOND_FACTOR = False
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 # On one's own machine, mail is read in the web process's log.
@@ -175,13 +176,19 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "registry.api.pagination.Cursor",
     "DEFAULT_SCHEMA_CLASS": "registry.api.schema.Schema",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "registry.api.throttling.AnonThrottle",
-        "registry.api.throttling.UserThrottle",
-    ],
+    "DEFAULT_THROTTLE_CLASSES": ["registry.api.throttling.BucketThrottle"],
+    # Without a bucket's name: of `api`, to which every operation belongs that says nothing else.
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.rate("THROTTLE_ANON", "300/min"),
         "user": env.rate("THROTTLE_USER", "1200/min"),
+        "leaks-anon": env.rate("THROTTLE_LEAKS", "30/min"),
+        "resolve-anon": env.rate("THROTTLE_RESOLVE_ANON", "3000/min"),
+        "resolve-user": env.rate("THROTTLE_RESOLVE_USER", "12000/min"),
+        "files-anon": env.rate("THROTTLE_FILES_ANON", "600/min"),
+        "files-user": env.rate("THROTTLE_FILES_USER", "3000/min"),
+        "jobs-anon": env.rate("THROTTLE_JOBS_ANON", "30/min"),
+        "jobs-user": env.rate("THROTTLE_JOBS_USER", "120/min"),
+        "pages-anon": env.rate("THROTTLE_PAGES_ANON", "600/min"),
     },
     # How many proxies of ours stand in front; only so much of X-Forwarded-For is believed.
     "NUM_PROXIES": 0,

@@ -48,7 +48,7 @@ class BlobStore(Protocol):
     def exists(self, sha256: str) -> bool: ...
 
     def link(self, sha256: str, shown: Shown, *, seconds: int) -> str | None:
-        """An address that gives anybody the bytes for so long, made without asking the store; None where there
+        """An address that gives anybody the bytes for so long, made without asking the store; None if there
         is none.
         """
         ...

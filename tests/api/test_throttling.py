@@ -5,16 +5,23 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.test import override_settings
+from django.test import Client, override_settings
 
-from registry.api.throttling import AnonThrottle, parse_rate
+from registry.api.throttling import BucketThrottle, parse_rate
 from tests.api.conftest import Api
+from tests.factories import make_vector_version
 
 
 @pytest.fixture
 def rates(settings: Any) -> Iterator[None]:
     # A day is long enough that no window ends while a test runs.
-    limits = {"anon": "2/day", "user": "3/day"}
+    limits = {
+        "anon": "2/day",
+        "user": "3/day",
+        "jobs-user": "1/day",
+        "files-anon": "1/day",
+        "pages-anon": "1/day",
+    }
     cache.clear()
     with override_settings(REST_FRAMEWORK={**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": limits}):
         yield
@@ -58,10 +65,43 @@ def test_without_rates_nothing_is_counted(nobody: Api) -> None:
 
 
 @pytest.mark.usefixtures("rates")
-def test_cache_out_of_reach_lets_requests_through(nobody: Api, settings: Any) -> None:
-    away = {"default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}}
-    with override_settings(CACHES=away):
-        assert {nobody.get("/vectors").status_code for _ in range(3)} == {200}
+def test_every_answer_says_what_is_left(nobody: Api) -> None:
+    answers = [nobody.get(path) for path in ("/vectors", "/vectors/no/body", "/vectors")]
+    assert [answer["RateLimit"].partition(";t=")[0] for answer in answers] == [
+        '"api";r=1',
+        '"api";r=0',
+        '"api";r=0',
+    ]
+    assert {answer["RateLimit-Policy"] for answer in answers} == {'"api";q=2;w=86400'}
+
+
+@pytest.mark.usefixtures("rates")
+def test_buckets_are_counted_apart(nobody: Api, owner: Api) -> None:
+    row = make_vector_version(owner=owner.user)
+    files = [nobody.get(f"/blobs/{row.digest}") for _ in range(2)]
+    assert [answer.status_code for answer in files] == [200, 429]
+    assert files[1]["RateLimit"].startswith('"files";r=0;')
+    assert nobody.get("/vectors").status_code == 200
+    # Reading runs is no job; starting one is.
+    assert [owner.post("/runs", {}).status_code for _ in range(2)] == [422, 429]
+    assert owner.get("/runs")["RateLimit-Policy"].startswith('"api";')
+
+
+@pytest.mark.usefixtures("rates", "db")
+def test_pages_have_a_bucket_of_their_own_and_health_has_none() -> None:
+    pages = [Client().get("/docs/api") for _ in range(2)]
+    assert [page.status_code for page in pages] == [200, 429]
+    assert pages[0]["RateLimit"].startswith('"pages";r=0;')
+    assert int(pages[1]["Retry-After"]) > 0
+    assert Client().get("/healthz").status_code == 200
+
+
+@pytest.mark.usefixtures("rates")
+def test_valkey_out_of_reach_lets_requests_through(nobody: Api) -> None:
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        answers = [nobody.get("/vectors") for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert not answers[0].has_header("RateLimit")
 
 
 @pytest.mark.parametrize(
@@ -72,4 +112,4 @@ def test_parse_rate_gives_count_and_seconds(rate: str, parsed: tuple[int, int]) 
 
 
 def test_throttle_before_any_request_has_no_wait() -> None:
-    assert AnonThrottle().wait() is None
+    assert BucketThrottle().wait() is None

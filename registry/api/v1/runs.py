@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from registry.api import links
 from registry.api.endpoint import Endpoint
 from registry.api.files import PRIVATE, ServedFile, file_response
+from registry.api.idempotency import idempotency_key
 from registry.api.pagination import Cursor
 from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.schema import FILE, operation
@@ -20,7 +21,6 @@ from registry.api.v1.serializers.runs import (
     RunEventsSerializer,
     RunSerializer,
 )
-from registry.core.errors import InvalidError
 from registry.runs.selectors import event_list, run_get, run_list, run_statistics
 from registry.runs.services import (
     ExtractionRequest,
@@ -41,6 +41,8 @@ KEY_HEADER = OpenApiParameter(
 class RunStart(Endpoint):
     """Queue an extraction; watch it under `Location`."""
 
+    bucket = "jobs"
+    keeps_its_own_keys = True
     permission_classes = [TokenReadOrScopedWrite]
 
     @operation("runs_start", status=202, answer=RunSerializer, request=RunBody, parameters=[KEY_HEADER])
@@ -56,6 +58,8 @@ class RunStart(Endpoint):
 class MigrationStart(Endpoint):
     """Queue the move of a version to another base model; watch it under `Location`."""
 
+    bucket = "jobs"
+    keeps_its_own_keys = True
     permission_classes = [TokenReadOrScopedWrite]
 
     @operation(
@@ -135,18 +139,3 @@ class RunCancel(Endpoint):
 
 class RunCollection(RunList, RunStart):
     """`/runs`"""
-
-
-def idempotency_key(request: Request) -> str:
-    """The key, or an empty string when there is none.
-
-    Raises:
-        InvalidError: it holds something else than printable ASCII, or is too long.
-    """
-    key: str = request.headers.get("Idempotency-Key", "")
-    if len(key) > 200 or not (key.isascii() and key.isprintable()):
-        raise InvalidError(
-            "an Idempotency-Key is at most 200 printable ASCII characters; a UUID is a good one",
-            code="idempotency.key_invalid",
-        )
-    return key

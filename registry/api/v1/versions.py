@@ -58,6 +58,8 @@ class VersionGetById(VersionGet):
 class VersionDownload(Endpoint):
     """The native file. Check it against `X-Bearing-Digest`."""
 
+    bucket = "files"
+
     @operation("vectors_version_download", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
         row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
@@ -66,6 +68,8 @@ class VersionDownload(Endpoint):
 
 class DraftDownload(Endpoint):
     """The native file of a version by its row id; for its owner, drafts too."""
+
+    bucket = "files"
 
     @operation("versions_download", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
@@ -76,6 +80,8 @@ class DraftDownload(Endpoint):
 class VersionConformance(Endpoint):
     """The certificate of what an engine must do with the file. Check it against `X-Bearing-Digest`."""
 
+    bucket = "files"
+
     @operation("vectors_version_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
         row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
@@ -85,6 +91,8 @@ class VersionConformance(Endpoint):
 class DraftConformance(Endpoint):
     """The certificate of a version by its row id; for its owner, drafts too."""
 
+    bucket = "files"
+
     @operation("versions_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
     def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
         row = version_get_by_id(viewer=request.user, version_id=str(version_id))
@@ -93,6 +101,8 @@ class DraftConformance(Endpoint):
 
 class BlobDownload(Endpoint):
     """A native file by its digest alone."""
+
+    bucket = "files"
 
     @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, sha256: str) -> HttpResponse:
