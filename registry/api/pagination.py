@@ -40,7 +40,7 @@ class Cursor(BasePagination):
             ValidationError: a limit outside 1 to 100.
         """
         self.request = request
-        limit = _limit(request.query_params.get("limit", ""))
+        limit = page_limit(request.query_params.get("limit", ""))
         after = decode(request.query_params["cursor"]) if request.query_params.get("cursor") else None
         if isinstance(queryset, QuerySet):
             rows = list(_rows_after(queryset, after)[: limit + 1])
@@ -102,7 +102,12 @@ def decode(cursor: str) -> tuple[datetime, uuid.UUID]:
         ) from error
 
 
-def _limit(text: str) -> int:
+def page_limit(text: str) -> int:
+    """How many rows a page holds.
+
+    Raises:
+        ValidationError: a limit outside 1 to 100.
+    """
     if not text:
         return DEFAULT_LIMIT
     if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT:

@@ -4,13 +4,17 @@ from functools import cache
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.accounts.models import ApiToken
+from registry.accounts.selectors import membership_list
 from registry.api.endpoint import Endpoint
 from registry.api.permissions import AnyToken
 from registry.api.schema import operation
+from registry.api.v1.serializers.organisations import NamespaceSerializer
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -18,6 +22,12 @@ class MeSerializer(serializers.Serializer[Any]):
 
     username = serializers.CharField(source="user.username")
     scopes = serializers.ListField(child=serializers.CharField())
+    namespaces = serializers.SerializerMethodField(help_text="What you belong to, and as what.")
+
+    @extend_schema_field(NamespaceSerializer(many=True))
+    def get_namespaces(self, token: ApiToken) -> list[dict[str, Any]]:
+        rows = membership_list(user=token.user)
+        return [dict(NamespaceSerializer(row).data) for row in rows]
 
 
 class Me(Endpoint):

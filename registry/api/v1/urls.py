@@ -4,7 +4,19 @@ from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from registry.api.endpoint import UnknownPath
-from registry.api.v1 import account, base_models, blind, datasets, runs, vectors, versions
+from registry.api.v1 import (
+    account,
+    audit,
+    base_models,
+    blind,
+    datasets,
+    organisations,
+    runs,
+    teams,
+    tokens,
+    vectors,
+    versions,
+)
 
 
 class Sha256Converter(StringConverter):
@@ -18,11 +30,32 @@ register_converter(Sha256Converter, "sha256")
 app_name = "v1"
 VECTOR = "vectors/<str:owner>/<str:name>"
 VERSION = f"{VECTOR}/versions"
+ORGANISATION = "organisations/<str:slug>"
+TEAM = f"{ORGANISATION}/teams/<str:team>"
 DATASET = "datasets/<str:owner>/<str:name>"
 DATASET_VERSION = f"{DATASET}/versions/<int:number>"
 
 urlpatterns = [
     path("me", account.Me.as_view(), name="me"),
+    path("tokens", tokens.TokenCollection.as_view(), name="tokens"),
+    path("tokens/<uuid:token_id>", tokens.TokenRevoke.as_view(), name="token"),
+    path("credentials/revoke", tokens.LeakReport.as_view(), name="credentials-revoke"),
+    path("audit", audit.AuditList.as_view(), name="audit"),
+    path("organisations", organisations.OrganisationCollection.as_view(), name="organisations"),
+    path(ORGANISATION, organisations.OrganisationItem.as_view(), name="organisation"),
+    path(f"{ORGANISATION}/members", organisations.MemberList.as_view(), name="members"),
+    path(f"{ORGANISATION}/members/<str:username>", organisations.MemberItem.as_view(), name="member"),
+    path(f"{ORGANISATION}/invitations", organisations.InvitationCollection.as_view(), name="invitations"),
+    path(
+        f"{ORGANISATION}/invitations/<uuid:invitation_id>",
+        organisations.InvitationRevoke.as_view(),
+        name="invitation",
+    ),
+    path("invitations/accept", organisations.InvitationAccept.as_view(), name="invitation-accept"),
+    path(f"{ORGANISATION}/teams", teams.TeamCollection.as_view(), name="teams"),
+    path(TEAM, teams.TeamItem.as_view(), name="team"),
+    path(f"{TEAM}/members/<str:username>", teams.TeamMemberItem.as_view(), name="team-member"),
+    path(f"{TEAM}/grants/<str:name>", teams.GrantItem.as_view(), name="grant"),
     path("openapi.json", account.OpenApi.as_view(), name="openapi"),
     path("base-models", base_models.BaseModelList.as_view(), name="base-models"),
     path("base-models/<str:model_hash>", base_models.BaseModelGet.as_view(), name="base-model"),
