@@ -55,7 +55,10 @@ def file_response(request: Request, file: ServedFile) -> HttpResponse:
         return _with_headers(response, file)
     if (elsewhere := _elsewhere(request, file, span)) is not None:
         return elsewhere
-    return _with_headers(_own_response(file, span), file)
+    response = _with_headers(_own_response(file, span), file)
+    if file.caching == IMMUTABLE and "X-Bearing-Keep" in request.headers:
+        response["X-Accel-Expires"] = str(PROXY_SECONDS)
+    return response
 
 
 def is_fresh(request: Request, etag: str) -> bool:
@@ -71,8 +74,6 @@ def _own_response(file: ServedFile, span: tuple[int, int] | None) -> HttpRespons
     response["Content-Digest"] = _digest_header(hashlib.sha256(part).digest())
     if span is not None:
         response["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{file.size_bytes}"
-    if file.caching == IMMUTABLE and settings.SERVE_FILES == "accel":
-        response["X-Accel-Expires"] = str(PROXY_SECONDS)
     return response
 
 

@@ -2,10 +2,17 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
+import httpx
 import pytest
 
+from registry.settings.env import S3Config
+from registry.storage.blobs import blob_key
+from registry.storage.chosen import blob_store
+from registry.storage.s3 import S3BlobStore
 from tests.api.conftest import Api
 from tests.factories import make_artifact, make_dataset_version, make_vector_version
 
@@ -150,3 +157,86 @@ def test_lost_file_is_reported(nobody: Api, version: Any, blob_path: Any) -> Non
     answer = nobody.get(PATH)
     blob_path(HEX).write_bytes(DATA)
     assert answer.json()["code"] == "blob.missing"
+
+
+@pytest.fixture
+def behind_nginx(settings: Any) -> None:
+    settings.SERVE_FILES = "accel"
+
+
+@pytest.mark.usefixtures("version", "behind_nginx")
+def test_behind_nginx_the_app_says_where_the_bytes_are(nobody: Api) -> None:
+    for headers in ({}, {"Range": "bytes=0-3"}, {"Range": "bytes=0-3", "If-Range": f'"{HEX}"'}):
+        answer = nobody.get(PATH, **headers)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer["X-Accel-Redirect"] == f"/_blobs/{blob_key(HEX)}"
+        assert answer["ETag"] == f'"{HEX}"'
+        assert answer["Repr-Digest"] == digest_header(DATA)
+        assert not answer.has_header("Content-Digest")
+
+
+@pytest.mark.usefixtures("version", "behind_nginx")
+def test_behind_nginx_the_app_answers_what_nginx_would_get_wrong(nobody: Api) -> None:
+    assert nobody.get(PATH, **{"If-None-Match": f'"{HEX}"'}).status_code == 304
+    assert nobody.get(PATH, Range="bytes=999999-").status_code == 416
+    assert nobody.head(PATH)["Content-Length"] == str(len(DATA))
+    # Ranges that the app does not grant: nginx would.
+    for headers in ({"Range": "bytes=0-1", "If-Range": '"old"'}, {"Range": "bytes=0-1,4-5"}):
+        answer = nobody.get(PATH, **headers)
+        assert (answer.status_code, answer.content) == (200, DATA)
+
+
+@pytest.mark.usefixtures("version", "behind_nginx")
+def test_what_nginx_keeps_is_verified_and_public_by_digest(nobody: Api, owner: Api) -> None:
+    keep = {"X-Bearing-Keep": "1"}
+    answer = nobody.get(f"/blobs/sha256:{HEX}", **keep)
+    assert (answer.content, answer["X-Accel-Expires"]) == (DATA, "60")
+    assert not nobody.get(PATH, **keep).has_header("X-Accel-Expires")
+    assert not nobody.get(f"/blobs/sha256:{HEX}").has_header("X-Accel-Expires")
+    for visibility in ("unlisted", "private"):
+        owner.patch("/vectors/acme/formality", {"visibility": visibility})
+        for api in (nobody, owner):
+            assert not api.get(f"/blobs/sha256:{HEX}", **keep).has_header("X-Accel-Expires")
+
+
+@pytest.fixture
+def on_s3(settings: Any, s3_server: str) -> Iterator[S3BlobStore]:
+    """Files are in a bucket, and their addresses name another host than the service's own calls."""
+    outside = s3_server.replace("127.0.0.1", "localhost")
+    settings.S3 = S3Config("shown", s3_server, "us-east-1", "any", "any", outside)
+    settings.SERVE_FILES = "redirect"
+    blob_store.cache_clear()
+    store = blob_store()
+    assert isinstance(store, S3BlobStore)
+    store.client.create_bucket(Bucket="shown")
+    yield store
+    blob_store.cache_clear()
+
+
+def test_store_sends_the_bytes_by_a_signed_address_that_nobody_keeps(
+    on_s3: S3BlobStore, nobody: Api, owner: Api
+) -> None:
+    make_vector_version(owner=owner.user)
+    answer = nobody.get(PATH)
+    assert (answer.status_code, answer.content) == (302, b"")
+    assert answer["Cache-Control"] == "private, no-store"
+    assert answer["X-Bearing-Digest"] == f"sha256:{HEX}"
+    assert "brg_" not in answer["Location"]
+    sent = httpx.get(answer["Location"], headers={"Range": "bytes=2-9"}, trust_env=False)
+    assert sent.url.host == "localhost"
+    assert (sent.status_code, sent.content) == (206, DATA[2:10])
+    assert sent.headers["Content-Disposition"] == 'attachment; filename="acme-formality-1.0.0.safetensors"'
+    assert sent.headers["Content-Type"] == "application/vnd.bearing.vector+safetensors"
+    assert int(parse_qs(sent.url.query.decode())["X-Amz-Expires"][0]) <= 60
+    assert nobody.get(PATH, **{"If-None-Match": f'"{HEX}"'}).status_code == 304
+    assert nobody.head(PATH).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["nobody", "other"])
+def test_no_signed_address_is_made_before_access_is_decided(
+    on_s3: S3BlobStore, owner: Api, who: str, request: pytest.FixtureRequest
+) -> None:
+    make_vector_version(owner=owner.user, visibility="private")
+    answer = request.getfixturevalue(who).get(PATH)
+    assert (answer.status_code, answer.has_header("Location")) == (404, False)
+    assert owner.get(PATH).status_code == 302

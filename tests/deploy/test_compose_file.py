@@ -88,7 +88,8 @@ def check_with_nginx(nginx: str, text: str, folder: Path) -> None:
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
     subprocess.run([*request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    text = text.replace("web:8000", "127.0.0.1:8000").replace("/tmp/", f"{folder}/")
+    text = text.replace("web:8000", "127.0.0.1:8000").replace("http://s3:", "http://127.0.0.1:")
+    text = text.replace("/tmp/", f"{folder}/")
     text = text.replace("/etc/nginx/tls/certificate.pem", str(certificate)).replace(
         "/etc/nginx/tls/key.pem", str(key)
     )

@@ -1,0 +1,258 @@
+"""deploy/nginx.conf in a real nginx, with only its addresses, folders and TLS changed, before a small app.
+
+The app decides as `registry.api.files` does: X-Accel-Redirect to a folder or to S3, or a body to be kept.
+"""
+
+import http.client
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from registry.embedded.process import end, spawn, wait_until
+from registry.embedded.valkey import free_port
+from registry.settings.env import S3Config
+from registry.storage.blobs import Shown, blob_key
+from registry.storage.local import LocalBlobStore
+from registry.storage.s3 import S3BlobStore
+from tests.deploy.compose_reader import ROOT
+
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on this machine")
+
+DOWNLOAD = "/api/v1/vectors/a/b/versions/1.0.0/download"
+DATA = bytes(range(256)) * 8
+HEX = "ab" * 32
+ETAG = f'"{HEX}"'
+SHOWN = Shown("application/vnd.test", 'attachment; filename="a.safetensors"')
+
+
+@dataclass
+class App:
+    """What the small app answers with, and what it was asked."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    status: int = 200
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Front:
+    """nginx, and what stands behind it."""
+
+    app: App
+    client: httpx.Client
+    blobs: Path
+    s3: S3BlobStore
+
+    def get(self, path: str = DOWNLOAD, **headers: str) -> httpx.Response:
+        return self.client.get(path, headers={name.replace("_", "-"): v for name, v in headers.items()})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[App, int]]:
+    app = App()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            app.asked.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response(app.status)
+            for name, value in app.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(app.body)))
+            self.end_headers()
+            self.wfile.write(app.body)
+
+        def log_message(self, *_: Any) -> None:
+            return None
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield app, listening.server_port
+    listening.shutdown()
+    listening.server_close()
+
+
+@pytest.fixture(scope="module")
+def nginx(server: tuple[App, int], s3_server: str, tmp_path_factory: Any) -> Iterator[Front]:
+    app, app_port = server
+    folder = tmp_path_factory.mktemp("nginx")
+    port, health, other = free_port(), free_port(), free_port()
+    s3_host = s3_server.removeprefix("http://")
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    changes = {
+        "/tmp/": f"{folder}/",
+        "server web:8000": f"server 127.0.0.1:{app_port}",
+        "s3:7070": s3_host,
+        "alias /blobs/": f"alias {folder}/blobs/",
+        "listen 127.0.0.1:8081": f"listen 127.0.0.1:{health}",
+        "listen 8080": f"listen 127.0.0.1:{other}",
+        "listen 8443 ssl": f"listen 127.0.0.1:{port}",
+        "access_log /dev/stdout combined": "access_log off",
+        "error_log /dev/stderr": f"error_log {folder}/error.log",
+    }
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    # nginx 1.22 does not know `http2 on`, and there is no certificate here. Its workers read our folders.
+    text = re.sub(r"^ *(ssl_|http2 ).*;\n", "", text, flags=re.MULTILINE)
+    (folder / "nginx.conf").write_text(f"user root; daemon off;\n{text}")
+    process = spawn(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)], log=folder / "log")
+    config = S3Config("files", s3_server, "us-east-1", "any", "any")
+    s3 = S3BlobStore(config)
+    boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="any",
+                 aws_secret_access_key="any").create_bucket(Bucket="files")  # fmt: skip
+    s3.put(HEX, DATA, "application/octet-stream")
+    LocalBlobStore(folder / "blobs").put(HEX, DATA, "application/octet-stream")
+    try:
+
+        def answers() -> bool:
+            assert process.poll() is None, (folder / "log").read_text() + (folder / "error.log").read_text()
+            try:
+                return httpx.get(f"http://127.0.0.1:{health}/nginx-health", trust_env=False).is_success
+            except httpx.TransportError:
+                return False
+
+        assert wait_until(answers, timeout_seconds=20, pause_seconds=0.05)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            yield Front(app, client, folder / "blobs", s3)
+    finally:
+        end(process, grace_seconds=2)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def front(request: pytest.FixtureRequest, nginx: Front) -> Front:
+    """The app sends every download to nginx, for bytes in a folder or in S3."""
+    store = LocalBlobStore(nginx.blobs) if request.param == "folder" else nginx.s3
+    nginx.app.asked.clear()
+    nginx.app.status, nginx.app.body = 200, b""
+    nginx.app.headers = {
+        "X-Accel-Redirect": store.inner_path(HEX, SHOWN, seconds=60),
+        "Content-Type": "application/vnd.test",
+        "Content-Disposition": SHOWN.disposition,
+        "Cache-Control": "private, no-store",
+        "ETag": ETAG,
+        "Repr-Digest": "sha-256=:abc=:",
+        "X-Bearing-Digest": f"sha256:{HEX}",
+        "X-Request-Id": "0123",
+        "Warning": '299 - "yanked: wrong sign"',
+        "RateLimit": '"files";r=1;t=2',
+    }
+    return nginx
+
+
+def test_accel_sends_the_bytes_under_the_headers_of_the_app(front: Front) -> None:
+    answer = front.get(Authorization="Bearer brg_x")
+    assert (answer.status_code, answer.content) == (200, DATA)
+    for name, value in front.app.headers.items():
+        if name != "X-Accel-Redirect":
+            assert answer.headers.get_list(name) == [value], name
+    assert "X-Accel-Redirect" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("x-amz-id")]
+
+
+def test_accel_sends_parts_and_resumes_by_the_etag_of_the_app(front: Front) -> None:
+    part = front.get(Range="bytes=5-9", If_Range=ETAG)
+    assert (part.status_code, part.content) == (206, DATA[5:10])
+    assert part.headers["Content-Range"] == f"bytes 5-9/{len(DATA)}"
+    assert part.headers["ETag"] == ETAG
+
+
+def test_accel_answers_no_condition_by_a_date(front: Front) -> None:
+    answer = front.get(If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT", If_None_Match='"other"')
+    assert (answer.status_code, answer.content) == (200, DATA)
+
+
+def test_lost_file_is_a_problem(front: Front) -> None:
+    store = LocalBlobStore(front.blobs) if "_blobs" in front.app.headers["X-Accel-Redirect"] else front.s3
+    front.app.headers["X-Accel-Redirect"] = store.inner_path("cd" * 32, SHOWN, seconds=60)
+    answer = front.get()
+    # S3 does not tell a key that is missing from one that is refused, and moto gives 403 too.
+    found = (answer.status_code, answer.json()["code"])
+    assert found == ((500, "blob.missing") if isinstance(store, LocalBlobStore) else (503, "unavailable"))
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["X-Error-Code"] == found[1]
+
+
+def test_inner_paths_are_nobodys_to_name(nginx: Front) -> None:
+    for path in (f"/_blobs/{blob_key(HEX)}", nginx.s3.inner_path(HEX, SHOWN, seconds=60), "/_s3/files"):
+        assert nginx.get(path).status_code == 404
+
+
+def test_public_file_by_digest_is_kept_for_as_long_as_the_app_says(nginx: Front) -> None:
+    keep(nginx.app, "300")
+    first, second = nginx.get(f"/api/v1/blobs/sha256:{HEX}"), nginx.get(f"/api/v1/blobs/sha256:{HEX}")
+    assert first.content == second.content == DATA
+    assert len(nginx.app.asked) == 1
+    assert nginx.app.asked[0]["x-bearing-keep"] == "1"
+    assert second.headers["ETag"] == ETAG
+    assert second.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert "X-Accel-Expires" not in second.headers
+    assert "X-Request-Id" not in second.headers
+    part = nginx.get(f"/api/v1/blobs/sha256:{HEX}", Range="bytes=0-3")
+    assert (part.status_code, part.content) == (206, DATA[:4])
+    assert nginx.get(f"/api/v1/blobs/sha256:{HEX}", If_None_Match=ETAG).status_code == 304
+    assert len(nginx.app.asked) == 1
+
+
+def test_answers_to_a_token_are_neither_kept_nor_taken_from_what_is_kept(nginx: Front) -> None:
+    path = f"/api/v1/blobs/sha256:{'12' * 32}"
+    keep(nginx.app, "300")
+    for _ in range(2):
+        nginx.get(path, Authorization="Bearer brg_x")
+    nginx.get(path)
+    nginx.get(path, Authorization="Bearer brg_x")
+    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", "", "1", ""]
+
+
+@pytest.mark.parametrize(("status", "expires"), [(200, ""), (404, ""), (200, "0")])
+def test_nothing_is_kept_unless_the_app_says_so(nginx: Front, status: int, expires: str) -> None:
+    keep(nginx.app, expires)
+    nginx.app.status = status
+    path = f"/api/v1/blobs/sha256:{'34' * 32}"
+    assert {nginx.get(path).status_code for _ in range(2)} == {status}
+    assert len(nginx.app.asked) == 2
+
+
+def test_kept_file_is_asked_for_again_once_its_time_is_over(nginx: Front) -> None:
+    keep(nginx.app, "1")
+    path = f"/api/v1/blobs/sha256:{'56' * 32}"
+    assert nginx.get(path).status_code == 200
+    # It was made private meanwhile.
+    nginx.app.status, nginx.app.headers = 404, {}
+
+    assert wait_until(lambda: nginx.get(path).status_code == 404, timeout_seconds=5, pause_seconds=0.2)
+
+
+def test_upload_that_is_too_large_is_a_problem(nginx: Front) -> None:
+    address = nginx.client.base_url
+    connection = http.client.HTTPConnection(address.host, address.port or 80, timeout=10)
+    connection.putrequest("POST", "/api/v1/datasets")
+    connection.putheader("Content-Length", str(40 * 2**20))
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, json.load(answer)["code"]) == (413, "request.too_large")
+    connection.close()
+
+
+def keep(app: App, expires: str) -> None:
+    """What the app answers where nginx asks for something to keep."""
+    app.asked.clear()
+    app.status, app.body = 200, DATA
+    app.headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "ETag": ETAG,
+        "Accept-Ranges": "bytes",
+        "Vary": "Authorization",
+        "X-Request-Id": "0123",
+        **({"X-Accel-Expires": expires} if expires else {}),
+    }
