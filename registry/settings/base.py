@@ -117,9 +117,13 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_USERNAME_VALIDATORS = "registry.accounts.validators.USERNAME_VALIDATORS"
 ACCOUNT_ADAPTER = "registry.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
+# A mail says so when a password, an address or a second factor changed.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_ADAPTER = "registry.accounts.adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Bearing"
+# Clocks of phones differ; a code works for half a minute before and after its own.
+MFA_TOTP_TOLERANCE = 1
 # Whether staff need a second factor for the staff pages.
 STAFF_NEEDS_SECOND_FACTOR = False
 LOGIN_URL = "account_login"

@@ -1,9 +1,11 @@
 """What the pages ask for. Forms check shape only; what is allowed the services say, and `refuse` shows it."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from registry.accounts.access import Visibility
 from registry.accounts.models import ApiToken
@@ -39,7 +41,9 @@ POOLING_WORDS = {
 SCOPE_WORDS = {
     "read": "Read only: see and download what you may see",
     "write": "Read and write: also upload datasets, start runs, publish",
+    "manage": "Everything: also organisations, members, tokens, webhooks, transfers",
 }
+DAYS = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 
 
 EXPERT_FIELDS = ("method", "site", "pooling")
@@ -224,9 +228,16 @@ class TokenForm(PageForm):
         label="What it may do", choices=list(SCOPE_WORDS.items()), initial="read", widget=forms.RadioSelect
     )
 
+    expires = forms.ChoiceField(label="Expires", choices=list(DAYS.items()), required=False)
+
     @property
     def scopes(self) -> list[str]:
-        """Writing without reading would be of no use."""
-        if self.cleaned_data["scope"] == ApiToken.Scope.WRITE:
-            return [ApiToken.Scope.READ, ApiToken.Scope.WRITE]
-        return [ApiToken.Scope.READ]
+        """The chosen scope and those before it: writing without reading would be of no use."""
+        known = ApiToken.Scope.values
+        return known[: known.index(self.cleaned_data["scope"]) + 1]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends; None for never."""
+        days = self.cleaned_data["expires"]
+        return timezone.now() + timedelta(days=int(days)) if days else None

@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from registry.web import converters
-from registry.web.views import blind, catalog, datasets, docs, runs, tokens, uploads, vectors, versions
+from registry.web.views import (
+    blind,
+    catalog,
+    datasets,
+    docs,
+    invitations,
+    runs,
+    tokens,
+    uploads,
+    vectors,
+    versions,
+)
 
 register_converter(converters.SlugConverter, "name")
 register_converter(converters.ReferenceConverter, "reference")
@@ -38,6 +49,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/cancel", runs.run_stop, name="run_cancel"),
     path("settings/tokens/", tokens.token_page, name="token_list"),
     path("settings/tokens/<uuid:token_id>/revoke", tokens.token_drop, name="token_revoke"),
+    path("invitations/<str:text>", invitations.invitation_page, name="invitation"),
     path("docs/api", docs.docs_api, name="docs_api"),
     path("<name:owner>/<name:name>", vectors.vector_page, name="vector"),
     path(

@@ -50,7 +50,12 @@ def _create(request: HttpRequest, form: TokenForm) -> str:
     if not form.is_valid():
         return ""
     try:
-        _, text = token_create(user=user_of(request), name=form.cleaned_data["name"], scopes=form.scopes)
+        _, text = token_create(
+            user=user_of(request),
+            name=form.cleaned_data["name"],
+            scopes=form.scopes,
+            expires_at=form.expires_at,
+        )
     except RegistryError as error:
         form.refuse(error)
         return ""
