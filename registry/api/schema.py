@@ -72,7 +72,7 @@ def operation(
     answer: Any,
     status: int = 200,
     media_type: str = "application/json",
-    also: dict[int, Any] | None = None,
+    also: dict[Any, Any] | None = None,
     **details: Any,
 ) -> Callable[[Method], Method]:
     """`extend_schema` with the answer, and with the problem that any operation may give."""

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "registry.accounts",
     "registry.datasets",
     "registry.catalog",
+    "registry.serving",
     "registry.runs",
     "registry.trust",
     "registry.api",

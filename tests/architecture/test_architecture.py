@@ -27,6 +27,7 @@ RANKS = {
     "trust": 9,
     "webhooks": 10,
     "market": 11,
+    "api": 12,
 }
 PICKLE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 PICKLE_CALLS = {

@@ -14,6 +14,7 @@ from registry.runs.claims import ArtifactResult, RunClaim
 from registry.runs.models import Run
 from registry.runs.services import ExtractionRequest, extraction_start, run_cancel
 from registry.runs.states import RunState
+from registry.serving.conversions import CONVERT
 from registry.storage.blobs import BlobStoreError
 from steering_core.errors import ExtractionError, ModelMismatchError
 from steering_core.evaluation.evaluate import Progress
@@ -148,4 +149,4 @@ def test_every_task_name_is_registered_once() -> None:
 
     ours = [name for name in app.tasks if name.startswith("bearing.")]
 
-    assert sorted(ours) == sorted(task_names.QUEUE_OF)
+    assert sorted(ours) == sorted([*task_names.QUEUE_OF, CONVERT])

@@ -2,16 +2,20 @@
 
 import hashlib
 import uuid
+from typing import Any
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registry.accounts.access import Visibility
+from registry.accounts.access import Visibility, check_files
+from registry.api.counting import counted
 from registry.api.endpoint import Endpoint
 from registry.api.errors import header_text
 from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_response, is_fresh
 from registry.api.schema import FILE, operation
+from registry.api.v1.downloads import converted, converted_name
+from registry.api.v1.serializers.downloads import ConversionSerializer, DownloadQuery
 from registry.api.v1.serializers.vectors import VersionSerializer
 from registry.catalog.models import VectorVersion
 from registry.catalog.selectors import (
@@ -20,12 +24,25 @@ from registry.catalog.selectors import (
     version_get,
     version_get_by_id,
 )
-from registry.catalog.states import RELEASED, VersionState
+from registry.catalog.states import RELEASED, Access, VersionState
 from registry.core.errors import NotFoundError
 from registry.storage.models import Blob
 from steering_core.formats import conformance
 from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
+
+# What a download answers: the native file, another form of it, or word that this form is being made.
+DOWNLOAD: dict[str, Any] = {
+    "answer": FILE,
+    "media_type": MEDIA_TYPE,
+    "parameters": [DownloadQuery],
+    "also": {
+        202: ConversionSerializer,
+        (200, "application/octet-stream"): FILE,
+        (200, "application/json"): FILE,
+        (200, "text/x-python"): FILE,
+    },
+}
 
 
 class VersionGet(Endpoint):
@@ -60,10 +77,10 @@ class VersionDownload(Endpoint):
 
     bucket = "files"
 
-    @operation("vectors_version_download", answer=FILE, media_type=MEDIA_TYPE)
+    @operation("vectors_version_download", **DOWNLOAD)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
         row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
-        return artifact_response(request, row, caching=caching_of(ref))
+        return artifact_response(self, row, caching=caching_of(ref))
 
 
 class DraftDownload(Endpoint):
@@ -71,10 +88,10 @@ class DraftDownload(Endpoint):
 
     bucket = "files"
 
-    @operation("versions_download", answer=FILE, media_type=MEDIA_TYPE)
+    @operation("versions_download", **DOWNLOAD)
     def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
         row = version_get_by_id(viewer=request.user, version_id=str(version_id))
-        return artifact_response(request, row, caching=SHORT)
+        return artifact_response(self, row, caching=SHORT)
 
 
 class VersionConformance(Endpoint):
@@ -107,20 +124,31 @@ class BlobDownload(Endpoint):
     @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, sha256: str) -> HttpResponse:
         row = version_by_digest(viewer=request.user, sha256=sha256)
-        return artifact_response(request, row, caching=IMMUTABLE)
+        return artifact_response(self, row, caching=IMMUTABLE)
 
 
-def artifact_response(request: Request, row: VectorVersion, *, caching: str) -> HttpResponse:
-    """The file of a version; `caching` counts for public ones, others are not to be kept anywhere.
+def artifact_response(view: Endpoint, row: VectorVersion, *, caching: str) -> HttpResponse:
+    """The file of a version, or the form of it that the query asks for; `caching` counts for public ones,
+    others are not to be kept anywhere.
 
     Raises:
         NotFoundError: it has no file yet.
+        NotAllowedError: the caller may see the version and not have its file.
     """
     if row.artifact is None:
         raise NotFoundError(
             "this version has no file yet; its run has not finished", code="artifact.not_found"
         )
-    return blob_response(request, row, row.artifact, ending=".safetensors", caching=caching)
+    check_files(view.request.user, row.vector)
+    blob, filename = row.artifact, f"{_stem(row)}.safetensors"
+    if (form := converted(view, row)) is not None:
+        if isinstance(form, HttpResponse):
+            return form
+        blob, filename = form.blob, converted_name(row, form)
+        # The writers may be mended, so a form is not the same for good.
+        caching = SHORT
+    response = blob_response(view.request, row, blob, filename=filename, caching=caching)
+    return counted(view.request, response, row)
 
 
 def conformance_response(request: Request, row: VectorVersion, *, caching: str) -> HttpResponse:
@@ -128,24 +156,30 @@ def conformance_response(request: Request, row: VectorVersion, *, caching: str) 
 
     Raises:
         NotFoundError: it has none.
+        NotAllowedError: the caller may see the version and not have its files.
     """
-    blob = version_conformance(version=row)
-    return blob_response(request, row, blob, ending="-conformance.json", caching=caching)
+    check_files(request.user, row.vector)
+    blob, filename = version_conformance(version=row), f"{_stem(row)}-conformance.json"
+    return blob_response(request, row, blob, filename=filename, caching=caching)
 
 
 def blob_response(
-    request: Request, row: VectorVersion, blob: Blob, *, ending: str, caching: str
+    request: Request, row: VectorVersion, blob: Blob, *, filename: str, caching: str
 ) -> HttpResponse:
-    """A blob that belongs to a version, named after it."""
-    vector = row.vector
+    """A blob that belongs to a version."""
+    is_for_all = is_public(row) and row.vector.access == Access.OPEN
     file = ServedFile(
         sha256=blob.sha256,
         size_bytes=blob.size_bytes,
         media_type=blob.media_type,
-        filename=f"{vector.owner.slug}-{vector.name}-{row.version or 'draft'}{ending}",
-        caching=caching if is_public(row) else PRIVATE,
+        filename=filename,
+        caching=caching if is_for_all else PRIVATE,
     )
     return with_warning(file_response(request, file), row)
+
+
+def _stem(row: VectorVersion) -> str:
+    return f"{row.vector.owner.slug}-{row.vector.name}-{row.version or 'draft'}"
 
 
 def caching_of(ref: str) -> str:

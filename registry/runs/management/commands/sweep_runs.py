@@ -1,4 +1,6 @@
-"""`manage.py sweep_runs`: the sweeper's loop. One process is enough; two do no harm."""
+"""`manage.py sweep_runs`: the sweeper's loop, which does the chores of all apps too. One process is enough;
+two do no harm.
+"""
 
 import logging
 import signal
@@ -10,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections, connection
 
+from registry.core.chores import do_chores
 from registry.runs.sweeping import runs_sweep
 
 logger = logging.getLogger(__name__)
@@ -18,7 +21,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Outlives a database or broker that goes away for a while."""
 
-    help = "Ring again for runs that nobody works on, every RUN_SWEEP_SECONDS, until stopped."
+    help = "Ring again for runs that nobody works on, and do the other chores, until stopped."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="sweep once and exit")
@@ -27,6 +30,8 @@ class Command(BaseCommand):
         if options["once"]:
             sweep = runs_sweep()
             self.stdout.write(f"ended {sweep.ended}, rang for {sweep.rung}")
+            for name, done in do_chores(all_now=True).items():
+                self.stdout.write(f"{name}: {done}")
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,6 +41,7 @@ class Command(BaseCommand):
             try:
                 close_old_connections()
                 runs_sweep()
+                do_chores()
             except Error as error:
                 logger.warning("database out of reach", extra={"error": type(error).__name__})
                 connection.close()

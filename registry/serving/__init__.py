@@ -1,0 +1,1 @@
+"""What serving files leaves behind: their forms for other engines, and counts of downloads."""

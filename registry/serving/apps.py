@@ -1,0 +1,18 @@
+"""App config."""
+
+from django.apps import AppConfig
+
+
+class ServingConfig(AppConfig):
+    """Other engines' forms, and counts of downloads."""
+
+    name = "registry.serving"
+    label = "serving"
+
+    def ready(self) -> None:
+        from registry.core.chores import Chore, add_chore
+        from registry.serving.conversions import conversions_sweep
+        from registry.serving.downloads import FLUSH_SECONDS, downloads_flush
+
+        add_chore(Chore("ring for conversions", conversions_sweep))
+        add_chore(Chore("write down downloads", downloads_flush, every_seconds=FLUSH_SECONDS))
