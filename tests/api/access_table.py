@@ -1,0 +1,154 @@
+"""Who may do what: one line for each method of each path of /api/v1. `test_access_matrix` asks every cell.
+
+A new path needs a line here, under its name in `registry.api.v1.urls`:
+
+    "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
+
+The body has to be one that passes the parser, since a body is read before access is decided.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NOBODY, READER, WRITER, ADMIN, OWNER = range(5)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an operation takes.
+
+    Attributes:
+        anonymous: whether it works without a token.
+        scope: that the token has to have; "" for any.
+        on: "vector" or "dataset" for operations on a row that is seen or not, "run" and "token" for what is
+            somebody's own, "organisation" for those within one, "" for all others.
+        role: the least role, in the organisation that owns the row, to do it.
+        hidden: whether who lacks the role is told 404 rather than 403.
+        files: whether it gives files, which gated vectors keep back.
+        by_name: whether it names a released version, which drafts have none of.
+        upload: whether the body is a form.
+        beyond: the code of a 404 that those get who may: the row is there, what was asked of it is not.
+    """
+
+    anonymous: bool = False
+    scope: str = ""
+    on: str = ""
+    role: int = NOBODY
+    hidden: bool = False
+    files: bool = False
+    by_name: bool = False
+    body: Any = None
+    upload: bool = False
+    beyond: str = ""
+
+
+def everybody(body: Any = None) -> Rule:
+    """It works without a token."""
+    return Rule(anonymous=True, body=body)
+
+
+def anyone(scope: str = "", body: Any = None, *, upload: bool = False) -> Rule:
+    """It takes a token and is about its own user."""
+    return Rule(scope=scope, body=body, upload=upload)
+
+
+def sees(on: str = "vector", **more: Any) -> Rule:
+    """It reads a row that the caller may see."""
+    return Rule(anonymous=True, on=on, **more)
+
+
+def changes(role: int, body: Any = None, *, scope: str = "write", **more: Any) -> Rule:
+    """It changes a vector."""
+    return Rule(scope=scope, on="vector", role=role, body=body, **more)
+
+
+def within(role: int, **more: Any) -> Rule:
+    """It is about an organisation, which everybody may know of."""
+    return Rule(on="organisation", role=role, **more)
+
+
+def own(on: str, *, role: int = OWNER, **more: Any) -> Rule:
+    """It is about a run or a token, which others do not know of."""
+    return Rule(on=on, role=role, hidden=True, **more)
+
+
+PUBLISH = {"version": "9.0.0", "license": "MIT"}
+RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
+MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
+
+TABLE: Mapping[str, Mapping[str, Rule]] = {
+    "me": {"GET": anyone()},
+    "openapi": {"GET": everybody()},
+    # accounts
+    "tokens": {"GET": anyone(), "POST": anyone("manage", {"name": "x", "scopes": ["manage"]})},
+    "token": {"DELETE": own("token", scope="manage")},
+    "credentials-revoke": {"POST": everybody({"tokens": ["brg_x"]})},
+    "audit": {"GET": anyone()},
+    "organisations": {"GET": anyone(), "POST": anyone("manage", {"slug": "umbrella"})},
+    "organisation": {
+        "GET": everybody(),
+        "PATCH": within(ADMIN, scope="manage", body={"title": "x"}),
+    },
+    "members": {"GET": within(READER)},
+    "member": {
+        "PATCH": within(ADMIN, scope="manage", body={"role": "reader"}),
+        "DELETE": within(ADMIN, scope="manage"),
+    },
+    "invitations": {
+        "GET": within(ADMIN),
+        "POST": within(ADMIN, scope="manage", body={"email": "new@example.org", "role": "reader"}),
+    },
+    "invitation": {"DELETE": within(ADMIN, scope="manage", beyond="invitation.not_found")},
+    "invitation-accept": {
+        "POST": Rule(scope="manage", body={"token": "x"}, beyond="invitation.not_found"),
+    },
+    "teams": {"GET": within(READER), "POST": within(ADMIN, scope="manage", body={"name": "blue"})},
+    "team": {
+        "GET": within(READER),
+        "PATCH": within(ADMIN, scope="manage", body={"name": "green"}),
+        "DELETE": within(ADMIN, scope="manage"),
+    },
+    "team-member": {
+        "PUT": within(ADMIN, scope="manage"),
+        "DELETE": within(ADMIN, scope="manage"),
+    },
+    "grant": {
+        "PUT": within(ADMIN, scope="manage", body={"role": "reader"}),
+        "DELETE": within(ADMIN, scope="manage", beyond="grant.not_found"),
+    },
+    # base models and data sets
+    "base-models": {"GET": everybody()},
+    "base-model": {"GET": everybody()},
+    "datasets": {"GET": everybody(), "POST": anyone("write", {"name": "mine"}, upload=True)},
+    "dataset-check": {"POST": anyone(body={}, upload=True)},
+    "dataset": {"GET": sees("dataset")},
+    "dataset-version": {"GET": sees("dataset")},
+    "dataset-download": {"GET": sees("dataset")},
+    # runs
+    "runs": {"GET": anyone(), "POST": anyone("write", RUN)},
+    "migrations": {"POST": anyone("write", MOVE)},
+    "run": {"GET": own("run", role=WRITER)},
+    "run-events": {"GET": own("run", role=WRITER)},
+    "run-statistics": {"GET": own("run", role=WRITER)},
+    "run-cancel": {"POST": own("run", scope="write", role=WRITER)},
+    # vectors
+    "vectors": {"GET": everybody()},
+    "vector-inspect": {"POST": anyone(body={}, upload=True)},
+    "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
+    "publish": {"POST": changes(WRITER, PUBLISH, beyond="version.not_found")},
+    "versions": {"GET": sees()},
+    "version": {"GET": sees(by_name=True)},
+    "version-download": {"GET": sees(files=True, by_name=True)},
+    "version-conformance": {"GET": sees(files=True, by_name=True)},
+    "version-formats": {"GET": sees(by_name=True)},
+    "version-blind-test": {"GET": sees(by_name=True, beyond="blind.no_material")},
+    "vector-downloads": {"GET": sees()},
+    "yank": {"POST": changes(WRITER, {"reason": "wrong sign"}, by_name=True)},
+    "unyank": {"POST": changes(WRITER, by_name=True)},
+    "version-by-id": {"GET": sees()},
+    "draft-download": {"GET": sees(files=True)},
+    "draft-conformance": {"GET": sees(files=True)},
+    "draft-blind-test": {"GET": sees(beyond="blind.no_material")},
+    "blob": {"GET": sees(files=True)},
+}
