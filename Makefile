@@ -38,6 +38,10 @@ test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/ru
 	@$(BIN)/python tests/chromium.py
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(RUNTIME) $(TOOLS)  ## ask every operation of the OpenAPI document 300 times and more, about 20 minutes; FUZZ_EXAMPLES=1000
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/api/test_schemathesis.py -n 2 --timeout 3600 $(ARGS)
+
 .PHONY: test-engines
 test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-vectors: 5 minutes, and 15 to install them the first time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines --timeout 3600 $(ARGS)

@@ -3,16 +3,30 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from registry.api.permissions import ReadOrScopedWrite
+from registry.core.naming import REFERENCE, SEMVER, SLUG
 
 FILE = OpenApiTypes.BINARY
 OBJECT = OpenApiTypes.OBJECT
+# Parameters of paths -> what they look like.
+PATTERNS = {
+    **dict.fromkeys(("owner", "name", "slug", "team"), SLUG),
+    "ref": REFERENCE,
+    "version": SEMVER,
+    "sha256": "[0-9a-f]{64}",
+}
+TEXT = r"^[^\u0000]*$"
+FILLED_TEXT = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
+# Narrower than RFC 5322, which allows what no mail server takes.
+EMAIL = (
+    r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$"
+)
 Method = TypeVar("Method", bound=Callable[..., Any])
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
@@ -51,8 +65,45 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "brg_…"}
 
 
+class ClosedBody(OpenApiSerializerExtension):
+    """A body refuses fields that it does not know, and the document says so."""
+
+    target_class = "registry.api.v1.serializers.common.Body"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        mapped: dict[str, Any] = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**mapped, "additionalProperties": False}
+
+
+def name_patterns(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The forms of names in paths, which are in no serializer."""
+    for methods in result["paths"].values():
+        for method in methods.values():
+            for parameter in method.get("parameters", ()):
+                if parameter["in"] == "path" and parameter["name"] in PATTERNS:
+                    parameter["schema"]["pattern"] = f"^({PATTERNS[parameter['name']]})$"
+    return result
+
+
 class Schema(AutoSchema):
     """Says which operations work without a token, and which take an Idempotency-Key."""
+
+    def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:
+        """What spectacular leaves out: lists and texts may not be empty, and texts hold no NUL."""
+        mapped = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction != "request" or mapped is None or "$ref" in mapped:
+            return mapped
+        if isinstance(field, serializers.ListField) and not field.allow_empty:
+            mapped.setdefault("minItems", 1)
+        if isinstance(field, serializers.FileField):
+            # An empty file is read, and refused for what it lacks.
+            mapped["minLength"] = 1
+        if isinstance(field, serializers.EmailField):
+            mapped["pattern"] = EMAIL
+        if type(field) is serializers.CharField and "pattern" not in mapped:
+            mapped["pattern"] = TEXT if field.allow_blank else FILLED_TEXT
+        return mapped
 
     def get_override_parameters(self) -> list[Any]:
         keyed = self.method == "POST" and {} not in self.get_auth()

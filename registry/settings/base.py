@@ -209,6 +209,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Bodies of PATCH say themselves which fields may be left out.
+    "COMPONENT_SPLIT_PATCH": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "registry.api.schema.name_patterns",
+        "registry.api.examples.with_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",

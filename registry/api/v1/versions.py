@@ -13,7 +13,7 @@ from registry.api.counting import counted
 from registry.api.endpoint import Endpoint
 from registry.api.errors import header_text
 from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_response, is_fresh
-from registry.api.schema import FILE, operation
+from registry.api.schema import FILE, OBJECT, operation
 from registry.api.v1.downloads import converted, converted_name
 from registry.api.v1.serializers.downloads import ConversionSerializer, DownloadQuery
 from registry.api.v1.serializers.vectors import VersionSerializer
@@ -99,7 +99,7 @@ class VersionConformance(Endpoint):
 
     bucket = "files"
 
-    @operation("vectors_version_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
+    @operation("vectors_version_conformance", answer=OBJECT, media_type=conformance.MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
         row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
         return conformance_response(request, row, caching=caching_of(ref))
@@ -110,7 +110,7 @@ class DraftConformance(Endpoint):
 
     bucket = "files"
 
-    @operation("versions_conformance", answer=FILE, media_type=conformance.MEDIA_TYPE)
+    @operation("versions_conformance", answer=OBJECT, media_type=conformance.MEDIA_TYPE)
     def get(self, request: Request, version_id: uuid.UUID) -> HttpResponse:
         row = version_get_by_id(viewer=request.user, version_id=str(version_id))
         return conformance_response(request, row, caching=SHORT)

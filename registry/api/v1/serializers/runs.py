@@ -14,7 +14,9 @@ from steering_core.errors import FormatError
 from steering_core.spec import METHODS, POOLINGS, SITES, TIERS, parse_site
 
 
-@extend_schema_field({"anyOf": [{"enum": list(SITES)}, {"type": "string", "pattern": "^resid_post@[0-9]+$"}]})
+@extend_schema_field(
+    {"anyOf": [{"enum": list(SITES)}, {"type": "string", "pattern": "^resid_post@(0|[1-9][0-9]?)$"}]}
+)
 class SiteField(serializers.CharField):
     """Where in a block: one of SITES, or one stream of a residual with several, `resid_post@2`."""
 
