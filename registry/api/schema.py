@@ -14,6 +14,11 @@ from registry.core.naming import REFERENCE, SEMVER, SLUG
 
 FILE = OpenApiTypes.BINARY
 OBJECT = OpenApiTypes.OBJECT
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    location=OpenApiParameter.HEADER,
+    description="The ETag of what you have seen; 412 when it has changed since.",
+)
 # Parameters of paths -> what they look like.
 PATTERNS = {
     **dict.fromkeys(("owner", "name", "slug", "team"), SLUG),

@@ -103,3 +103,16 @@ def test_head_of_an_error_says_everything_in_headers(nobody: Api, path: str, sta
 def test_bad_token_is_told_how_to_authenticate(caller: Callable[..., Api]) -> None:
     answer = Api(None, "brg_wrong").head("/vectors")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_change_of_what_the_caller_has_not_seen_is_refused(owner: Api) -> None:
+    make_vector_version(owner=owner.user)
+    path = "/vectors/acme/formality"
+    seen = owner.get(path)["ETag"]
+    changed = owner.send("PATCH", path, {"title": "One"}, **{"If-Match": seen})
+    assert (changed.status_code, changed["ETag"] != seen) == (200, True)
+    late = owner.send("PATCH", path, {"title": "Two"}, **{"If-Match": seen})
+    assert (late.status_code, late.json()["code"]) == (412, "precondition.failed")
+    assert owner.get(path).json()["title"] == "One"
+    assert owner.get(path)["ETag"] == changed["ETag"]
+    assert owner.patch(path, {"title": "Three"}).status_code == 200

@@ -8,7 +8,8 @@ from registry.api.endpoint import Endpoint
 from registry.api.pagination import Cursor
 from registry.api.parsers import UploadForm
 from registry.api.permissions import AnyToken
-from registry.api.schema import OBJECT, operation
+from registry.api.preconditions import etag_of, guarded
+from registry.api.schema import IF_MATCH, OBJECT, operation
 from registry.api.v1.serializers.vectors import (
     PublishBody,
     VectorBody,
@@ -19,6 +20,7 @@ from registry.api.v1.serializers.vectors import (
     VersionSerializer,
     YankBody,
 )
+from registry.catalog.models import Vector
 from registry.catalog.selectors import vector_get, vector_search, version_list
 from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
 from steering_core.formats.bearing import inspect_vector
@@ -41,24 +43,45 @@ class VectorSearch(Endpoint):
             grade=query.get("grade", ""),
             mine=query["mine"],
         )
-        return self.render_page(VectorSerializer, rows)
+        return self.render_page(VectorSerializer, rows.select_related("downloads"))
 
 
-class VectorGet(Endpoint):
-    """One vector."""
+class VectorEndpoint(Endpoint):
+    """Answers with a vector and the ETag of what can be changed of it."""
+
+    def with_etag(self, row: Vector) -> Response:
+        """The object and its ETag."""
+        response = self.render(VectorSerializer, row)
+        response["ETag"] = self.etag(row)
+        return response
+
+    def etag(self, row: Vector) -> str:
+        """Over all it says but the counts, which nobody changes by hand."""
+        return etag_of(self.wire(VectorSerializer, row) | {"downloads": None})
+
+
+class VectorGet(VectorEndpoint):
+    """One vector. Its `ETag` is for `If-Match`."""
 
     @operation("vectors_get", answer=VectorSerializer)
     def get(self, request: Request, owner: str, name: str) -> Response:
-        return self.render(VectorSerializer, vector_get(viewer=request.user, owner=owner, name=name))
+        return self.with_etag(vector_get(viewer=request.user, owner=owner, name=name))
 
 
-class VectorUpdate(Endpoint):
-    """Change the title, description or visibility of your vector; its versions stay as they are."""
+class VectorUpdate(VectorEndpoint):
+    """Change the words around your vector or who sees it; its versions stay as they are."""
 
-    @operation("vectors_update", answer=VectorSerializer, request=VectorBody)
+    @operation("vectors_update", answer=VectorSerializer, request=VectorBody, parameters=[IF_MATCH])
     def patch(self, request: Request, owner: str, name: str) -> Response:
         body = self.parse(VectorBody, request.data)
-        return self.render(VectorSerializer, vector_update(actor=self.user, owner=owner, name=name, **body))
+        rows = Vector.objects.filter(owner__slug=owner, name=name)
+
+        def now() -> str:
+            return self.etag(vector_get(viewer=request.user, owner=owner, name=name))
+
+        with guarded(request, rows, now):
+            row = vector_update(actor=self.user, owner=owner, name=name, **body)
+        return self.with_etag(row)
 
 
 class VersionList(Endpoint):

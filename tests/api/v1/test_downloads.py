@@ -145,3 +145,12 @@ def test_counts_of_a_private_vector_are_its_owners(owner: Api, nobody: Api) -> N
     make_vector_version(owner=owner.user, visibility="private")
     assert nobody.get(f"{VECTOR}/downloads").status_code == 404
     assert owner.get(f"{VECTOR}/downloads").json()["total"] == 0
+
+
+@pytest.mark.usefixtures("version")
+def test_vector_and_search_say_the_totals(nobody: Api) -> None:
+    nobody.get(PATH)
+    downloads_flush()
+    wanted = {"total": 1, "last_30_days": 1}
+    assert nobody.get(VECTOR).json()["downloads"] == wanted
+    assert nobody.get("/vectors").json()["items"][0]["downloads"] == wanted

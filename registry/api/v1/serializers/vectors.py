@@ -12,6 +12,7 @@ from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.selectors import version_source
 from registry.catalog.states import Access, Grade, License, Verdict, VersionState
+from registry.serving.selectors import download_totals
 
 GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
 
@@ -84,6 +85,13 @@ class VectorLatestSerializer(serializers.Serializer[Any]):
         return None if window is None else list(window)
 
 
+class DownloadTotalsSerializer(serializers.Serializer[Any]):
+    """Downloads without CI; docs/api.md says what counts."""
+
+    total = serializers.IntegerField()
+    last_30_days = serializers.IntegerField()
+
+
 class VectorSerializer(serializers.Serializer[Any]):
     """A vector and its newest published version."""
 
@@ -97,7 +105,12 @@ class VectorSerializer(serializers.Serializer[Any]):
     access = serializers.ChoiceField(choices=Access.choices)
     created_at = serializers.DateTimeField()
     latest = VectorLatestSerializer(allow_null=True)
+    downloads = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
+
+    @extend_schema_field(DownloadTotalsSerializer)
+    def get_downloads(self, row: Vector) -> dict[str, int]:
+        return download_totals(row)
 
     def get_url(self, row: Vector) -> str:
         return links.vector_page(row)
