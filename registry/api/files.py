@@ -88,7 +88,10 @@ def _elsewhere(request: Request, file: ServedFile, span: tuple[int, int] | None)
         if "X-Bearing-Keep" in request.headers:
             return None
         path = blob_store().inner_path(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
-        return _with_headers(HttpResponse(headers={"X-Accel-Redirect": path}), file)
+        response = _with_headers(HttpResponse(headers={"X-Accel-Redirect": path}), file)
+        # nginx says this itself, and would say it twice.
+        del response["Accept-Ranges"]
+        return response
     address = blob_store().link(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
     if address is None:
         return None

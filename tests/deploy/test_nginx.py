@@ -157,6 +157,8 @@ def test_accel_sends_the_bytes_under_the_headers_of_the_app(front: Front) -> Non
         if name != "X-Accel-Redirect":
             assert answer.headers.get_list(name) == [value], name
     assert "X-Accel-Redirect" not in answer.headers
+    assert answer.headers.get_list("Accept-Ranges") == ["bytes"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert not [name for name in answer.headers if name.startswith("x-amz-id")]
 
 
