@@ -17,7 +17,7 @@ django.setup()
 from registry.accounts.models import User  # noqa: E402  Django must be set up before
 from registry.accounts.services import token_create  # noqa: E402
 from registry.catalog.models import BaseModelRevision  # noqa: E402
-from registry.catalog.services import version_publish  # noqa: E402
+from registry.catalog.releasing import version_publish  # noqa: E402
 from registry.datasets.services import dataset_check, dataset_publish  # noqa: E402
 from registry.runs.claims import ArtifactResult  # noqa: E402
 from registry.runs.leases import run_claim, run_complete  # noqa: E402

@@ -10,7 +10,7 @@ import numpy as np
 from registry.accounts.models import Membership, Namespace, User
 from registry.accounts.services import token_create
 from registry.catalog.models import BaseModelRevision, VectorVersion
-from registry.catalog.services import version_publish
+from registry.catalog.releasing import version_publish
 from registry.catalog.states import RELEASED, VersionState
 from registry.datasets.models import DatasetVersion
 from registry.datasets.services import dataset_check, dataset_publish

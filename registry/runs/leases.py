@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from registry.catalog.drafts import artifact_attach
 from registry.catalog.models import VectorVersion
 from registry.catalog.publishing import artifact_manifest, certificate_check
+from registry.catalog.releasing import version_freeze
 from registry.catalog.selectors import control_list
-from registry.catalog.services import artifact_attach, version_freeze
 from registry.core.errors import ConflictError, InvalidError
 from registry.core.faults import fault_point
 from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim, SourceClaim

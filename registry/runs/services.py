@@ -16,9 +16,10 @@ from registry.accounts.access import visible_to
 from registry.accounts.models import User
 from registry.accounts.roles import Role
 from registry.audit.services import record
+from registry.catalog.drafts import Draft, version_draft, version_fail
 from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.releasing import check_publish_request
 from registry.catalog.selectors import base_model_get, version_find
-from registry.catalog.services import Draft, check_publish_request, version_draft, version_fail
 from registry.core.errors import (
     ConflictError,
     InvalidError,

@@ -19,8 +19,8 @@ from registry.accounts.access import FILE_GATES, Visibility
 from registry.accounts.models import Team
 from registry.accounts.services import token_create
 from registry.api.v1.urls import urlpatterns
+from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector
-from registry.catalog.services import version_yank
 from registry.catalog.states import VersionState
 from registry.runs.models import Run
 from tests.api.access_table import ADMIN, NOBODY, OWNER, READER, TABLE, WRITER, Rule

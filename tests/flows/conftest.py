@@ -127,7 +127,7 @@ def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture
 def demo_model(transactional_db: None) -> Any:
     # Imported here: a conftest beside the tests may be read before Django is set up.
-    from registry.catalog.services import base_model_register
+    from registry.catalog.base_models import base_model_register
 
     return base_model_register(path=weights_path(), name="bearing/demo", scorer="demo")[0]
 

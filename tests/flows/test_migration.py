@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from django.test import Client
 
+from registry.catalog.base_models import base_model_register
 from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import artifact_read, version_conformance
-from registry.catalog.services import base_model_register, version_publish
 from registry.core.errors import InvalidError
 from registry.runs.claims import ArtifactResult
 from registry.runs.leases import run_claim, run_complete

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from registry.accounts.models import User
-from registry.catalog.services import vector_update, version_yank
+from registry.catalog.lifecycle import version_yank
+from registry.catalog.vectors import vector_update
 from registry.web.views import catalog as catalog_view
 from tests.factories import make_vector_version
 from tests.web.pages import words

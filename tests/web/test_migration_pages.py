@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from registry.catalog.services import vector_update
+from registry.catalog.vectors import vector_update
 from registry.runs.models import Run
 from registry.runs.services import MigrationRequest, migration_start
 from tests.factories import make_base_model, make_user, make_vector_version

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from registry.accounts.models import User
+from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector, VectorVersion
-from registry.catalog.services import version_yank
 from tests.factories import make_vector, make_vector_version
 from tests.reports import older_report, report_v1
 from tests.web.pages import words

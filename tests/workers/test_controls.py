@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from registry.catalog.base_models import base_model_register
 from registry.catalog.models import BaseModelRevision
-from registry.catalog.services import base_model_register, version_publish
+from registry.catalog.releasing import version_publish
 from registry.runs.claims import ArtifactResult
 from registry.runs.leases import run_claim, run_complete
 from registry.runs.models import Run

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from registry.catalog.base_models import base_model_register
 from registry.catalog.selectors import artifact_read, version_conformance
-from registry.catalog.services import base_model_register
 from registry.runs.models import Run
 from registry.runs.selectors import run_statistics
 from registry.runs.services import ExtractionRequest, extraction_start

@@ -20,9 +20,11 @@ from registry.api.v1.serializers.vectors import (
     VersionSerializer,
     YankBody,
 )
+from registry.catalog.lifecycle import version_unyank, version_yank
 from registry.catalog.models import Vector
+from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import vector_get, vector_search, version_list
-from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
+from registry.catalog.vectors import vector_update
 from steering_core.formats.bearing import inspect_vector
 
 

@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from registry.catalog.lifecycle import version_unyank, version_yank
+from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import vector_get, version_get_by_id, version_list
-from registry.catalog.services import vector_update, version_publish, version_unyank, version_yank
+from registry.catalog.vectors import vector_update
 from registry.core.errors import ConflictError, RegistryError
 from registry.runs.services import MigrationRequest, migration_start
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm

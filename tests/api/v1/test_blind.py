@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from registry.catalog.models import VectorVersion
-from registry.catalog.services import version_publish
+from registry.catalog.releasing import version_publish
 from registry.trust.selectors import blind_plan
 from registry.trust.services import blind_answer
 from tests.api.conftest import Api

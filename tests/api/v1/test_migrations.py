@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from registry.catalog.services import vector_update
+from registry.catalog.vectors import vector_update
 from tests.api.conftest import Api
 from tests.factories import make_base_model, make_vector_version
 

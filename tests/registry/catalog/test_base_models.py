@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from registry.catalog.base_models import base_model_register
 from registry.catalog.models import BaseModelRevision
-from registry.catalog.services import base_model_register
 from registry.core.errors import InvalidError
 from registry.storage.services import blob_read
 from steering_core.demo.paths import weights_path

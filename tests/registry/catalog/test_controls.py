@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import VectorVersion
 from registry.catalog.selectors import control_list
-from registry.catalog.services import vector_update, version_yank
+from registry.catalog.vectors import vector_update
 from tests.factories import make_run, make_user, make_vector_version
 
 pytestmark = pytest.mark.django_db

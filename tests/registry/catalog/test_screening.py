@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.releasing import version_publish
 from registry.catalog.screening import screening_problem, screening_verdict
-from registry.catalog.services import vector_update, version_publish, version_yank
+from registry.catalog.vectors import vector_update
 from registry.core.errors import InvalidError
 from tests.factories import make_vector_version
 from tests.reports import make_report, report_v1

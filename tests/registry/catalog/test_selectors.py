@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import VectorVersion
 from registry.catalog.selectors import (
     artifact_read,
@@ -17,7 +18,6 @@ from registry.catalog.selectors import (
     version_get_by_id,
     version_list,
 )
-from registry.catalog.services import version_yank
 from registry.core.errors import InvalidError, NotFoundError
 from tests.factories import MODEL_HASH, make_artifact, make_base_model, make_vector_version
 

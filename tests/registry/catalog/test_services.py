@@ -9,17 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from registry.catalog.base_models import base_model_register
+from registry.catalog.drafts import artifact_attach, version_fail
+from registry.catalog.lifecycle import version_unyank, version_yank
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.services import (
-    artifact_attach,
-    base_model_register,
-    check_publish_request,
-    vector_update,
-    version_fail,
-    version_publish,
-    version_unyank,
-    version_yank,
-)
+from registry.catalog.releasing import check_publish_request, version_publish
+from registry.catalog.vectors import vector_update
 from registry.core.errors import ConflictError, IllegalTransitionError, InvalidError, NotFoundError
 from registry.storage.models import Blob
 from registry.storage.services import blob_put

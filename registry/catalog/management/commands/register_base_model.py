@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from registry.catalog.services import SCORERS, base_model_register
+from registry.catalog.base_models import SCORERS, base_model_register
 from registry.core.errors import RegistryError
 from steering_core.errors import SteeringError
 from steering_core.evaluation.suite import MAX_BYTES

@@ -1,0 +1,99 @@
+"""Versions on their way: made for a run, filled by it or failed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from registry.accounts.access import namespace_for, require, split_name, visible_to
+from registry.accounts.models import User
+from registry.accounts.roles import Role
+from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
+from registry.catalog.states import TRANSITIONS, VersionState
+from registry.core.errors import ConflictError
+from registry.core.state import transition
+from registry.datasets.models import DatasetVersion
+from registry.storage.models import Blob
+from steering_core.spec import ExtractionSpec, canonical_json, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a run is to make.
+
+    Attributes:
+        name: of the vector, `owner/name` or a name in the actor's own namespace; made when it is new.
+        migrated_from: the version that is moved to this base model, which has a file; None for an extraction.
+    """
+
+    name: str
+    base_model: BaseModelRevision
+    dataset_version: DatasetVersion
+    spec: ExtractionSpec
+    migrated_from: VectorVersion | None = None
+
+    @property
+    def spec_json(self) -> dict[str, Any]:
+        """The spec, with the digest of the file that is moved."""
+        moved = {"migrated_from": self.migrated_from.digest} if self.migrated_from else {}
+        return {**self.spec.to_json(), **moved}
+
+
+def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
+    """A draft version for a run to fill, making the vector when it is new. To be called in the run's
+    transaction.
+
+    Raises:
+        InvalidError: the name is not valid.
+        NotFoundError, NotAllowedError: it is not the actor's to write.
+    """
+    owner, name = split_name(actor, draft.name, what="vector")
+    vector = Vector.objects.filter(visible_to(actor), owner__slug=owner, name=name).first()
+    if vector is None:
+        vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
+    require(actor, Role.WRITER, vector)
+    return VectorVersion.objects.create(
+        vector=vector,
+        base_model=draft.base_model,
+        dataset_version=draft.dataset_version,
+        migrated_from=draft.migrated_from,
+        spec=draft.spec_json,
+        spec_digest=digest(canonical_json(draft.spec_json)),
+    )
+
+
+def artifact_attach(
+    *,
+    version: VectorVersion,
+    artifact: Blob,
+    manifest: dict[str, Any],
+    report: dict[str, Any],
+    conformance: Blob | None = None,
+    conformance_missing: str = "",
+) -> None:
+    """Give a draft its file, its report and its certificate. To be called in the run's last transaction.
+
+    Args:
+        conformance_missing: why there is no certificate, for people.
+    Raises:
+        IllegalTransitionError: the version is not a draft.
+        ConflictError: a blob is not stored.
+    """
+    for blob in filter(None, (artifact, conformance)):
+        if blob.state != Blob.State.STORED:
+            raise ConflictError(f"blob {blob.sha256} is {blob.state}, not stored", code="artifact.not_stored")
+    transition(
+        version,
+        to=VersionState.EXTRACTED,
+        allowed=TRANSITIONS,
+        artifact=artifact,
+        conformance=conformance,
+        conformance_missing=conformance_missing[:500],
+        manifest=manifest,
+        report=report,
+        verdict=report["verdict"],
+        grade=report.get("grade", ""),
+    )
+
+
+def version_fail(*, version: VectorVersion) -> None:
+    """Mark a draft whose run ended without a result."""
+    transition(version, to=VersionState.FAILED, allowed=TRANSITIONS)
