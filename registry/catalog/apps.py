@@ -8,3 +8,9 @@ class CatalogConfig(AppConfig):
 
     name = "registry.catalog"
     label = "catalog"
+
+    def ready(self) -> None:
+        from registry.accounts.access import FILE_GATES
+        from registry.catalog.gating import file_gate
+
+        FILE_GATES.append(file_gate)

@@ -1,13 +1,20 @@
-"""Versions on their way: made for a run, filled by it or failed."""
+"""Versions on their way: made for a run, filled by it or failed, discarded by their owner."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+from django.db.models import QuerySet
+
 from registry.accounts.access import namespace_for, require, split_name, visible_to
 from registry.accounts.models import User
+from registry.accounts.ownership import name_claim, row_named
 from registry.accounts.roles import Role
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.states import TRANSITIONS, VersionState
+from registry.catalog.notices import check_present
+from registry.catalog.selectors import version_get_by_id, version_rows
+from registry.catalog.states import TRANSITIONS, UNRELEASED, VersionState
+from registry.catalog.vectors import vector_to_change, version_record
 from registry.core.errors import ConflictError
 from registry.core.state import transition
 from registry.datasets.models import DatasetVersion
@@ -44,12 +51,16 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
     Raises:
         InvalidError: the name is not valid.
         NotFoundError, NotAllowedError: it is not the actor's to write.
+        ConflictError: the name belonged to a vector that was moved, which the actor may not see.
+        RemovedError: operators took the vector away.
     """
     owner, name = split_name(actor, draft.name, what="vector")
-    vector = Vector.objects.filter(visible_to(actor), owner__slug=owner, name=name).first()
+    vector = row_named(Vector.objects.filter(visible_to(actor)).select_related("owner"), owner, name)
     if vector is None:
-        vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
+        with name_claim(f"{owner}/{name}"):
+            vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
     require(actor, Role.WRITER, vector)
+    check_present(vector)
     return VectorVersion.objects.create(
         vector=vector,
         base_model=draft.base_model,
@@ -97,3 +108,32 @@ def artifact_attach(
 def version_fail(*, version: VectorVersion) -> None:
     """Mark a draft whose run ended without a result."""
     transition(version, to=VersionState.FAILED, allowed=TRANSITIONS)
+
+
+def draft_list(*, actor: User, owner: str, name: str) -> QuerySet[VectorVersion]:
+    """The versions of a vector that are not released, newest first, for whoever may publish them.
+
+    Raises:
+        NotFoundError, NotAllowedError: there is no such vector for the actor, or it is not theirs to write.
+    """
+    vector = vector_to_change(actor, owner, name)
+    return version_rows().filter(vector=vector, state__in=UNRELEASED)
+
+
+def draft_discard(*, actor: User, version_id: str) -> None:
+    """Put a draft out of sight for good. Its row stays, since its run names it.
+
+    Raises:
+        NotFoundError, NotAllowedError: there is no such version for the actor, or it is not theirs.
+        ConflictError: its run has not ended.
+        IllegalTransitionError: it is released.
+    """
+    row = version_get_by_id(viewer=actor, version_id=version_id)
+    require(actor, Role.WRITER, row.vector)
+    if row.state == VersionState.DRAFT:
+        raise ConflictError(
+            "its run has not ended; cancel the run first, then discard what is left", code="draft.in_use"
+        )
+    with transaction.atomic():
+        transition(row, to=VersionState.DISCARDED, allowed=TRANSITIONS)
+        version_record("draft.discarded", row, actor, id=str(row.pk))

@@ -1,23 +1,49 @@
-"""Base model revisions, steering vectors and their versions. What is published is frozen by database
-triggers.
+"""Base model revisions; steering vectors with their versions, aliases, old names and requests for access.
+What is published is frozen by database triggers.
 """
 
 import pgtrigger
+from django.conf import settings
 from django.db import models
 
 from registry.accounts.access import Visibility
 from registry.accounts.models import Namespace
-from registry.catalog.states import EDGES, RELEASED, Access, Grade, License, Verdict, VersionState
+from registry.accounts.ownership import OwnedName, keeps_names
+from registry.catalog.states import (
+    EDGES,
+    NAMED,
+    RELEASED,
+    Access,
+    AccessMode,
+    Grade,
+    License,
+    RemovalKind,
+    RequestState,
+    Verdict,
+    VersionState,
+)
 from registry.core.models import UUIDModel
 from registry.datasets.models import DatasetVersion
 from registry.storage.models import Blob
 from steering_core.spec import ExtractionSpec
 
+# What may still be said of a released version.
+MOVABLE = (
+    "state",
+    "yanked_at",
+    "yank_reason",
+    "deprecated_at",
+    "deprecation_reason",
+    "replacement",
+    "removed_at",
+    "removal_kind",
+    "removal_reason",
+)
 # Compares whole rows, so that a column added later is frozen without anybody having to remember it.
-FROZEN_COLUMNS_CHANGE = """
-    OLD.state IN ('published', 'yanked')
-    AND (to_jsonb(NEW) - ARRAY['state', 'yanked_at', 'yank_reason'])
-        IS DISTINCT FROM (to_jsonb(OLD) - ARRAY['state', 'yanked_at', 'yank_reason'])
+FROZEN_COLUMNS_CHANGE = f"""
+    OLD.state IN ('published', 'yanked', 'removed')
+    AND (to_jsonb(NEW) - ARRAY[{", ".join(f"'{name}'" for name in MOVABLE)}])
+        IS DISTINCT FROM (to_jsonb(OLD) - ARRAY[{", ".join(f"'{name}'" for name in MOVABLE)}])
 """
 
 
@@ -50,7 +76,24 @@ class BaseModelRevision(UUIDModel):
         return f"sha256:{self.suite_id}" if self.suite_id else None
 
 
-class Vector(UUIDModel):
+class Retirable(models.Model):
+    """What may be said of a vector or a version when it should not be used any more, and by whom it was taken
+    away: the owner deprecates, the operators remove.
+    """
+
+    deprecated_at = models.DateTimeField(null=True, blank=True)
+    deprecation_reason = models.CharField(max_length=500, blank=True)
+    # What to use instead, as people write it: `owner/name` or `owner/name@1.0.0`.
+    replacement = models.CharField(max_length=210, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    removal_kind = models.CharField(max_length=6, choices=RemovalKind.choices, blank=True)
+    removal_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Vector(Retirable, UUIDModel):
     """A name under which one owner publishes versions of a steering vector."""
 
     owner = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="vectors")
@@ -64,6 +107,9 @@ class Vector(UUIDModel):
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
     # Who of those that see it may have its files, see `accounts.access.check_files`.
     access = models.CharField(max_length=5, choices=Access.choices, default=Access.OPEN)
+    # Of a gated one: who lets people in, and what they agree to.
+    access_mode = models.CharField(max_length=6, choices=AccessMode.choices, default=AccessMode.MANUAL)
+    access_terms = models.TextField(max_length=4000, blank=True)
     # The newest published version that is not yanked; kept here so that the catalog can filter by its
     # verdict.
     latest = models.ForeignKey(
@@ -75,12 +121,29 @@ class Vector(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="vector_name_is_unique_per_owner")
         ]
+        triggers = [
+            keeps_names("catalog_vectorname"),
+            pgtrigger.Protect(
+                name="removed_vector_stays_removed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__removed_at__isnull=False),
+            ),
+        ]
+
+    # The old name by which this row was found, if it was; see `accounts.ownership.row_named`.
+    asked_as = ""
 
     def __str__(self) -> str:
         return f"{self.owner.slug}/{self.name}"
 
 
-class VectorVersion(UUIDModel):
+class VectorName(OwnedName):
+    """A name that a vector has or had."""
+
+    row = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="names")
+
+
+class VectorVersion(Retirable, UUIDModel):
     """One extraction: a draft until it is published, then frozen under a version that is never used again."""
 
     vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="versions")
@@ -144,7 +207,7 @@ class VectorVersion(UUIDModel):
             pgtrigger.Protect(
                 name="released_version_is_kept",
                 operation=pgtrigger.Delete,
-                condition=pgtrigger.Q(old__state__in=RELEASED),
+                condition=pgtrigger.Q(old__state__in=NAMED),
             ),
         ]
 
@@ -160,3 +223,64 @@ class VectorVersion(UUIDModel):
     def digest(self) -> str:
         """`sha256:…` of the native file, or empty while there is none."""
         return f"sha256:{self.artifact_id}" if self.artifact_id else ""
+
+
+class Alias(UUIDModel):
+    """A name for a version that moves: `acme/formality@stable`. A protected one is moved by admins alone."""
+
+    vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="aliases")
+    name = models.CharField(max_length=64)
+    version = models.ForeignKey(VectorVersion, on_delete=models.PROTECT, related_name="aliases")
+    is_protected = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["vector", "name"], name="one_alias_of_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.vector}@{self.name}"
+
+
+class AliasEvent(UUIDModel):
+    """What an alias was before and after a change; null for what was or is not there. Never changed."""
+
+    vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="alias_events")
+    name = models.CharField(max_length=64)
+    before = models.ForeignKey(VectorVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    after = models.ForeignKey(VectorVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    is_protected = models.BooleanField()
+    # The username, which outlives the user.
+    actor = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["vector", "name", "-created_at"], name="history_of_alias")]
+        triggers = [
+            pgtrigger.Protect(name="alias_event_is_kept", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vector}@{self.name}: {self.before_id} to {self.after_id}"
+
+
+class AccessRequest(UUIDModel):
+    """Somebody's wish for the files of a gated vector, and what became of it; the audit log has the past."""
+
+    vector = models.ForeignKey(Vector, on_delete=models.PROTECT, related_name="access_requests")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=9, choices=RequestState.choices, default=RequestState.REQUESTED)
+    message = models.CharField(max_length=1000, blank=True)
+    # sha256 in hex of the terms that were agreed to; empty where there were none.
+    terms_sha256 = models.CharField(max_length=64, blank=True)
+    # Username; empty while nobody has decided, and where accepting the terms was enough.
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["vector", "user"], name="one_access_request_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user.get_username()} for {self.vector}"

@@ -8,6 +8,7 @@ from django.utils import timezone
 from registry.accounts.access import checked_visibility, namespace_for, split_name
 from registry.accounts.models import User
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.notices import check_present
 from registry.catalog.publishing import PublishWish, publish_problems
 from registry.catalog.screening import screening_problem
 from registry.catalog.states import TRANSITIONS, License, VersionState
@@ -46,6 +47,8 @@ def version_publish(
     """
     check_version(version)
     vector = vector_to_change(actor, owner, name)
+    # First of all, so that of many at once all but one are told the same, however late they come.
+    _check_version_is_free(vector, version)
     row = _extracted_version(vector, draft_id)
     shown = checked_visibility(visibility, vector.owner) if visibility else vector.visibility
     problems = publish_problems(row, PublishWish(license, shown))
@@ -68,9 +71,13 @@ def version_freeze(
         ConflictError: the version name is taken.
         InvalidError: the safety gate of the report refuses it.
         IllegalTransitionError: the version is not extracted.
+        RemovedError: operators took the vector away.
     """
     vector = vector_locked(version.vector_id)
-    check_version_is_free(vector, name)
+    check_present(vector)
+    # The log asks it who may know.
+    version.vector = vector
+    _check_version_is_free(vector, name)
     if visibility:
         vector.visibility = checked_visibility(visibility, vector.owner)
     if problem := screening_problem(version.report, vector.visibility):
@@ -106,7 +113,7 @@ def check_publish_request(*, actor: User, name: str, version: str, license: str,
     if visibility:
         checked_visibility(visibility, namespace_for(actor, owner))
     if vector := Vector.objects.filter(owner__slug=owner, name=name).select_related("owner").first():
-        check_version_is_free(vector, version)
+        _check_version_is_free(vector, version)
 
 
 def _extracted_version(vector: Vector, draft_id: str) -> VectorVersion:
@@ -124,7 +131,7 @@ def _extracted_version(vector: Vector, draft_id: str) -> VectorVersion:
     return row
 
 
-def check_version_is_free(vector: Vector, version: str) -> None:
+def _check_version_is_free(vector: Vector, version: str) -> None:
     if vector.versions.filter(version=version).exists():
         raise ConflictError(
             f"{vector}@{version} exists and versions are never reused; choose a higher one",

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from registry.accounts.access import Visibility, held_by, listed_to, may, visible_to
+from registry.accounts.ownership import row_named
 from registry.accounts.roles import Role
-from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
-from registry.catalog.states import RELEASED, VersionState
+from registry.catalog.models import Alias, AliasEvent, BaseModelRevision, Vector, VectorVersion
+from registry.catalog.notices import check_present
+from registry.catalog.states import NAMED, RELEASED, UNRELEASED, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import parse_reference, row_id, version_key
 from registry.storage.models import Blob
@@ -78,7 +80,7 @@ def vector_search(
     rows = Vector.objects.filter(held_by(viewer, Role.WRITER) if mine else listed_to(viewer)).select_related(
         "owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact"
     )
-    rows = rows if mine else rows.filter(latest__isnull=False)
+    rows = rows.filter(removed_at=None) if mine else rows.filter(latest__isnull=False)
     if query:
         rows = rows.filter(
             Q(name__icontains=query)
@@ -101,52 +103,64 @@ def vector_search(
 
 
 def vector_get(*, viewer: Any, owner: str, name: str) -> Vector:
-    """One vector.
+    """One vector, by its name or by one that it had.
 
     Raises:
         NotFoundError: unknown, private and not the viewer's, or never published and not the viewer's.
+        RemovedError: operators took it away.
     """
-    row = (
-        Vector.objects.filter(visible_to(viewer), owner__slug=owner, name=name)
-        .select_related("owner", "latest__base_model", "latest__dataset_version__dataset__owner")
-        .first()
+    rows = Vector.objects.filter(visible_to(viewer)).select_related(
+        "owner", "latest__base_model", "latest__dataset_version__dataset__owner"
     )
-    if row is None or not (row.versions.filter(state__in=RELEASED).exists() or may(viewer, Role.WRITER, row)):
+    row: Vector | None = row_named(rows, owner, name)
+    if row is None or not (row.versions.filter(state__in=NAMED).exists() or may(viewer, Role.WRITER, row)):
         raise NotFoundError(f"there is no vector {owner}/{name}", code="vector.not_found")
+    check_present(row)
     return row
 
 
 def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
     """Released versions, highest first; for the owner, drafts come before them, newest first."""
-    rows = _version_rows().filter(vector=vector)
+    rows = version_rows().filter(vector=vector)
     released = sorted(
         rows.filter(state__in=RELEASED), key=lambda row: version_key(row.version or "0.0.0"), reverse=True
     )
     if may(viewer, Role.WRITER, vector):
-        return [*rows.exclude(state__in=RELEASED), *released]
+        return [*rows.filter(state__in=UNRELEASED), *released]
     return released
 
 
 def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest") -> VectorVersion:
-    """A version by digest, exact version, or `latest`. A yanked version resolves by digest and exact
+    """A version by digest, exact version, alias, or `latest`. A yanked version resolves by digest and exact
     version only.
 
     Raises:
-        NotFoundError: no such vector or version for this viewer.
-        InvalidError: the reference is none of the three forms.
+        NotFoundError: no such vector or version for this viewer; the alias is at a yanked version.
+        RemovedError: operators took the vector or the version away.
+        InvalidError: the reference is none of the four forms.
     """
     wanted = parse_reference(reference)
     vector = vector_get(viewer=viewer, owner=owner, name=name)
-    rows = _version_rows().filter(vector=vector, state__in=RELEASED)
+    rows = version_rows().filter(vector=vector, state__in=NAMED)
     if wanted.version:
         row = rows.filter(version=wanted.version).first()
     elif wanted.digest:
-        # Equal files under two versions: one that is not yanked first ("published" sorts before "yanked").
-        row = rows.filter(artifact_id=digest_hex(wanted.digest)).order_by("state", "-published_at").first()
+        row = _best(rows.filter(artifact_id=digest_hex(wanted.digest)))
+    elif wanted.alias:
+        row = rows.filter(aliases__name=wanted.alias).first()
     else:
         row = rows.filter(pk=vector.latest_id).first() if vector.latest_id else None
     if row is None:
         raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
+    # With the name that was asked for.
+    row.vector = vector
+    check_present(row)
+    if wanted.alias and row.state == VersionState.YANKED:
+        raise NotFoundError(
+            f"{vector}@{wanted.alias} is at version {row.version}, which is yanked: {row.yank_reason}; pin "
+            f"{vector}@{row.version} to have it all the same, or ask the owner to move the alias",
+            code="alias.yanked",
+        )
     return row
 
 
@@ -154,11 +168,15 @@ def version_get_by_id(*, viewer: Any, version_id: str) -> VectorVersion:
     """A version by its row id: the owner's drafts too.
 
     Raises:
-        NotFoundError: unknown, or not the viewer's to see.
+        NotFoundError: unknown, discarded, or not the viewer's to see.
+        RemovedError: operators took it away.
     """
-    row = _version_rows().filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id)).first()
-    if row is None or not (row.state in RELEASED or may(viewer, Role.WRITER, row.vector)):
+    rows = version_rows().exclude(state=VersionState.DISCARDED)
+    row = rows.filter(visible_to(viewer, prefix="vector__"), pk=row_id(version_id)).first()
+    if row is None or not (row.state in NAMED or may(viewer, Role.WRITER, row.vector)):
         raise NotFoundError("there is no such version", code="version.not_found")
+    check_present(row.vector)
+    check_present(row)
     return row
 
 
@@ -192,16 +210,41 @@ def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
 
     Raises:
         NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
+        RemovedError: operators took away every version with it that the viewer could see.
     """
-    rows = _version_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
-    released = rows.filter(state__in=RELEASED)
-    # A public one first, "published" before "yanked": the row that most may see and use.
-    public = released.filter(vector__visibility=Visibility.PUBLIC).order_by("state").first()
-    row = public or released.order_by("state").first()
-    row = row or rows.filter(held_by(viewer, Role.WRITER, prefix="vector__")).first()
+    rows = version_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
+    named = rows.filter(state__in=NAMED)
+    # The row that most may see and use.
+    row = _best(named.filter(vector__visibility=Visibility.PUBLIC).exclude(state=VersionState.REMOVED))
+    row = row or _best(named.exclude(state=VersionState.REMOVED))
+    mine = rows.filter(held_by(viewer, Role.WRITER, prefix="vector__"), state__in=UNRELEASED)
+    row = row or mine.filter(vector__removed_at=None).first() or named.first()
     if row is None:
         raise NotFoundError("there is no such file", code="blob.not_found")
+    check_present(row)
     return row
+
+
+def alias_list(*, vector: Vector) -> list[Alias]:
+    """The aliases of a vector that the viewer may see, by name."""
+    return list(vector.aliases.select_related("vector__owner", "version"))
+
+
+def alias_get(*, vector: Vector, name: str) -> Alias:
+    """One alias of a vector that the viewer may see.
+
+    Raises:
+        NotFoundError: there is none of this name.
+    """
+    row = vector.aliases.filter(name=name).select_related("vector__owner", "version").first()
+    if row is None:
+        raise NotFoundError(f"{vector} has no alias {name}", code="alias.not_found")
+    return row
+
+
+def alias_history(*, vector: Vector, name: str) -> QuerySet[AliasEvent]:
+    """What an alias pointed at, newest first; of one that is gone too."""
+    return AliasEvent.objects.filter(vector=vector, name=name).select_related("before", "after")
 
 
 def artifact_read(*, version: VectorVersion) -> bytes:
@@ -230,7 +273,16 @@ def version_conformance(*, version: VectorVersion) -> Blob:
     return version.conformance
 
 
-def _version_rows() -> QuerySet[VectorVersion]:
+def _best(rows: QuerySet[VectorVersion]) -> VectorVersion | None:
+    """Of versions with equal files the one to give: published before yanked before removed, then newest."""
+    rank = Case(
+        When(state=VersionState.PUBLISHED, then=0), When(state=VersionState.YANKED, then=1), default=2
+    )
+    return rows.order_by(rank, "-published_at").first()
+
+
+def version_rows() -> QuerySet[VectorVersion]:
+    """Versions with what their objects on the wire speak of; who may see them is for the caller to say."""
     return VectorVersion.objects.select_related(
         "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact", "conformance"
     )

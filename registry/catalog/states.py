@@ -1,27 +1,33 @@
-"""The life of a vector version. Published and yanked are for good: there is no way back to a draft."""
+"""The lives of versions and of requests for access. A released version has no way back to a draft."""
 
 from django.db import models
 
 
 class VersionState(models.TextChoices):
     """A draft waits for its run; an extracted version has an artifact and a report; a published one has
-    a name.
+    a name. Its owner may discard what was never published; operators may remove what was.
     """
 
     DRAFT = "draft"
     FAILED = "failed"
     EXTRACTED = "extracted"
+    DISCARDED = "discarded"
     PUBLISHED = "published"
     YANKED = "yanked"
+    REMOVED = "removed"
 
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     VersionState.DRAFT: frozenset({VersionState.EXTRACTED, VersionState.FAILED}),
-    VersionState.EXTRACTED: frozenset({VersionState.PUBLISHED}),
-    VersionState.PUBLISHED: frozenset({VersionState.YANKED}),
-    VersionState.YANKED: frozenset({VersionState.PUBLISHED}),
+    VersionState.FAILED: frozenset({VersionState.DISCARDED}),
+    VersionState.EXTRACTED: frozenset({VersionState.PUBLISHED, VersionState.DISCARDED}),
+    VersionState.PUBLISHED: frozenset({VersionState.YANKED, VersionState.REMOVED}),
+    VersionState.YANKED: frozenset({VersionState.PUBLISHED, VersionState.REMOVED}),
 }
+# What has a name and may be had; what has a name for good; what its owner still works on.
 RELEASED = (VersionState.PUBLISHED, VersionState.YANKED)
+NAMED = (*RELEASED, VersionState.REMOVED)
+UNRELEASED = (VersionState.DRAFT, VersionState.FAILED, VersionState.EXTRACTED)
 EDGES = [(start, end) for start, ends in TRANSITIONS.items() for end in sorted(ends)]
 
 
@@ -49,6 +55,40 @@ class Access(models.TextChoices):
     OPEN = "open", "Open: whoever sees it"
     GATED = "gated", "Gated: whoever asked and was let in"
     PAID = "paid", "Paid: whoever bought it"
+
+
+class RemovalKind(models.TextChoices):
+    """Why operators remove something."""
+
+    SAFETY = "safety", "Safety: it does harm"
+    LEGAL = "legal", "Legal: the law wants it gone"
+
+
+class AccessMode(models.TextChoices):
+    """Who lets people in to a gated vector."""
+
+    AUTO = "auto", "Automatic: whoever accepts the terms"
+    MANUAL = "manual", "Manual: an admin decides"
+
+
+class RequestState(models.TextChoices):
+    """The life of a request for access."""
+
+    REQUESTED = "requested"
+    GRANTED = "granted"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    WITHDRAWN = "withdrawn"
+
+
+REQUEST_TRANSITIONS: dict[str, frozenset[str]] = {
+    RequestState.REQUESTED: frozenset({RequestState.GRANTED, RequestState.DENIED, RequestState.WITHDRAWN}),
+    RequestState.GRANTED: frozenset({RequestState.REVOKED, RequestState.WITHDRAWN}),
+    RequestState.DENIED: frozenset({RequestState.GRANTED}),
+    RequestState.REVOKED: frozenset({RequestState.GRANTED}),
+    # Whoever took it back may ask again.
+    RequestState.WITHDRAWN: frozenset({RequestState.REQUESTED, RequestState.GRANTED}),
+}
 
 
 class License(models.TextChoices):

@@ -7,11 +7,13 @@ from django.db import transaction
 
 from registry.accounts.access import OPEN, Visibility, checked_visibility, require, visible_to
 from registry.accounts.models import User
+from registry.accounts.ownership import row_named
 from registry.accounts.roles import Role
 from registry.audit.services import record
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.notices import check_present
 from registry.catalog.screening import screening_problem
-from registry.catalog.states import RELEASED, VersionState
+from registry.catalog.states import NAMED, RELEASED, VersionState
 from registry.core.errors import InvalidError, NotFoundError
 from registry.core.naming import version_key
 
@@ -40,35 +42,32 @@ def vector_update(*, actor: User, name: str, owner: str = "", **changes: str | N
         vector.save(update_fields=changed)
         if changed:
             vector_changed(vector)
-            record(
-                "vector.updated",
-                subject=vector,
-                namespace=vector.owner,
-                actor=actor,
-                is_public=vector.visibility == Visibility.PUBLIC,
-                fields=changed,
-            )
+            vector_record("vector.updated", vector, actor, fields=changed)
     return vector
 
 
 def vector_to_change(actor: User, owner: str, name: str, least: Role = Role.WRITER) -> Vector:
-    """A vector on which the actor has this role; an empty owner means their own namespace.
+    """A vector on which the actor has this role, by a name that it has or had; an empty owner means their own
+    namespace.
 
     Raises:
         NotFoundError: there is none for them.
         NotAllowedError: they see it and lack the role.
+        RemovedError: operators took it away.
     """
     owner = owner or actor.username
-    row = (
-        Vector.objects.filter(visible_to(actor), owner__slug=owner, name=name).select_related("owner").first()
+    row: Vector | None = row_named(
+        Vector.objects.filter(visible_to(actor)).select_related("owner"), owner, name
     )
     if row is None:
         raise NotFoundError(f"there is no vector {owner}/{name}", code="vector.not_found")
     require(actor, least, row)
+    check_present(row)
     return row
 
 
 def vector_locked(vector_id: Any) -> Vector:
+    """The vector, locked to the end of the transaction: every change of it and of what hangs on it waits."""
     return Vector.objects.select_for_update(of=("self",)).select_related("owner").get(pk=vector_id)
 
 
@@ -81,13 +80,21 @@ def latest_refresh(vector: Vector) -> None:
 
 
 def vector_changed(vector: Vector) -> None:
+    """Tell those that follow, in the transaction of the change."""
     for follow in FOLLOWERS:
         follow(vector)
 
 
-def version_record(action: str, version: VectorVersion, actor: User, **data: Any) -> None:
-    vector = version.vector
+def vector_record(action: str, vector: Vector, actor: User, **data: Any) -> None:
+    """Log what was done to a vector; everybody may know it of a public one."""
     is_public = vector.visibility == Visibility.PUBLIC
+    record(action, subject=vector, namespace=vector.owner, actor=actor, is_public=is_public, **data)
+
+
+def version_record(action: str, version: VectorVersion, actor: User, **data: Any) -> None:
+    """Log what was done to a version; everybody may know it of a public vector that is released."""
+    vector = version.vector
+    is_public = vector.visibility == Visibility.PUBLIC and version.state in NAMED
     record(action, subject=version, namespace=vector.owner, actor=actor, is_public=is_public, **data)
 
 

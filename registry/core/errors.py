@@ -3,6 +3,8 @@
 RegistryError(code, http_status, message, fields)
 ├── NotAuthenticatedError  401   a token that is not valid any more, or never was
 ├── NotFoundError          404   unknown, or private and not yours
+│   └── RemovedError       410   taken away by the operators
+│       └── LegallyRemovedError  451   because the law wants it
 ├── NotAllowedError        403   you may see it but not do this
 ├── ConflictError          409   what is there already stands in the way
 │   └── IllegalTransitionError   a state that may not follow the present one
@@ -37,6 +39,20 @@ class NotFoundError(RegistryError):
 
     http_status = 404
     default_code = "not_found"
+
+
+class RemovedError(NotFoundError):
+    """Taken away by the operators for the safety of others; the message says why. The name stays taken."""
+
+    http_status = 410
+    default_code = "removed.safety"
+
+
+class LegallyRemovedError(RemovedError):
+    """Taken away because the law wants it."""
+
+    http_status = 451
+    default_code = "removed.legal"
 
 
 class NotAuthenticatedError(RegistryError):

@@ -11,7 +11,10 @@ from steering_core.spec import digest_hex
 SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 SEMVER = r"(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})"
 SLUG_PATTERN = re.compile(SLUG)
-REFERENCE = rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}"
+# A slug that begins with a letter and is taken for nothing else: no version, no hex digits (part of a digest
+# or of a commit), no word that moves by itself here or for other clients. `client.references` has the same.
+ALIAS = r"(?!(?:latest|main|[0-9a-f]+)(?![a-z0-9-]))[a-z](?:[a-z0-9-]{0,62}[a-z0-9])?"
+REFERENCE = rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}|{ALIAS}"
 
 # Slugs that are paths of this service or would mislead; they cannot be owners.
 RESERVED_OWNERS = frozenset(
@@ -119,10 +122,11 @@ class Reference:
 
     digest: str = ""
     version: str = ""
+    alias: str = ""
 
 
 def parse_reference(value: str) -> Reference:
-    """`sha256:<64 hex>`, then an exact version, then the alias `latest`, in this order.
+    """`sha256:<64 hex>`, then an exact version, then `latest` or an alias, in this order.
 
     Raises:
         InvalidError: none of these.
@@ -137,10 +141,29 @@ def parse_reference(value: str) -> Reference:
         return Reference()
     if re.fullmatch(SEMVER, value):
         return Reference(version=value)
+    if re.fullmatch(ALIAS, value):
+        return Reference(alias=value)
     raise InvalidError(
-        f"{value!r} is no reference; expected sha256:<64 hex digits>, a version such as 1.0.0, or latest",
+        f"{value!r} is no reference; expected sha256:<64 hex digits>, a version such as 1.0.0, latest, or an "
+        "alias such as stable",
         code="reference.invalid",
     )
+
+
+def check_alias(value: str) -> str:
+    """The value itself when an alias may be called so.
+
+    Raises:
+        InvalidError: it may not; the message says what may.
+    """
+    if not re.fullmatch(ALIAS, value):
+        raise InvalidError(
+            f"alias {value!r} cannot be had; use 1 to 64 lower-case letters, digits and inner hyphens that "
+            "begin with a letter and are neither `latest`, `main` nor hex digits alone",
+            code="alias.invalid",
+            fields={"alias": "not a valid alias"},
+        )
+    return value
 
 
 def parse_dataset_reference(value: str) -> tuple[str, str, int | None]:

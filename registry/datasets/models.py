@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from registry.accounts.access import Visibility
 from registry.accounts.models import Namespace
+from registry.accounts.ownership import OwnedName, keeps_names
 from registry.core.models import UUIDModel
 from registry.storage.models import Blob
 
@@ -28,9 +29,19 @@ class Dataset(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_is_unique_per_owner")
         ]
+        triggers = [keeps_names("datasets_datasetname")]
+
+    # The old name by which this row was found, if it was; see `accounts.ownership.row_named`.
+    asked_as = ""
 
     def __str__(self) -> str:
         return f"{self.owner.slug}/{self.name}"
+
+
+class DatasetName(OwnedName):
+    """A name that a data set has or had."""
+
+    row = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="names")
 
 
 class DatasetVersion(UUIDModel):

@@ -7,6 +7,7 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from registry.accounts.access import listed_to, visible_to
 from registry.accounts.models import User
+from registry.accounts.ownership import row_named
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
@@ -24,12 +25,12 @@ def dataset_list(*, viewer: Any, owner: str = "", query: str = "") -> QuerySet[D
 
 
 def dataset_get(*, viewer: Any, owner: str, name: str) -> Dataset:
-    """One dataset, annotated as in `dataset_list`.
+    """One dataset, by its name or by one that it had, annotated as in `dataset_list`.
 
     Raises:
         NotFoundError: unknown, or private and not the viewer's.
     """
-    row = _rows(visible_to(viewer)).filter(owner__slug=owner, name=name).first()
+    row: Dataset | None = row_named(_rows(visible_to(viewer)), owner, name)
     if row is None:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     return row

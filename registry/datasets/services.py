@@ -22,6 +22,7 @@ from registry.accounts.access import (
     visible_to,
 )
 from registry.accounts.models import Namespace, User
+from registry.accounts.ownership import name_claim, row_named
 from registry.accounts.roles import Role
 from registry.audit.services import record
 from registry.core.errors import InvalidError, NotFoundError
@@ -173,14 +174,16 @@ def dataset_make_public(*, actor: User, name: str) -> Dataset:
         NotFoundError, NotAllowedError: it is not the actor's to change.
     """
     owner, name = split_name(actor, name, what="name")
-    dataset = Dataset.objects.filter(visible_to(actor), owner__slug=owner, name=name).first()
+    dataset: Dataset | None = row_named(
+        Dataset.objects.filter(visible_to(actor)).select_related("owner"), owner, name
+    )
     if dataset is None:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     require(actor, Role.WRITER, dataset)
     with transaction.atomic():
         dataset.visibility = Visibility.PUBLIC
         dataset.save(update_fields=["visibility"])
-        record("dataset.made_public", subject=dataset, namespace=owner, actor=actor, is_public=True)
+        record("dataset.made_public", subject=dataset, namespace=dataset.owner, actor=actor, is_public=True)
     return dataset
 
 
@@ -199,10 +202,10 @@ def _target(actor: User, text: str, visibility: str) -> tuple[Namespace, str]:
     namespace.
     """
     slug, name = split_name(actor, text, what="name")
-    existing = Dataset.objects.filter(visible_to(actor), owner__slug=slug, name=name).first()
+    existing = row_named(Dataset.objects.filter(visible_to(actor)).select_related("owner"), slug, name)
     if existing is not None:
         require(actor, Role.WRITER, existing)
-        owner = existing.owner
+        owner, name = existing.owner, existing.name
     else:
         owner = namespace_for(actor, slug)
     if visibility:
@@ -223,7 +226,8 @@ def _version_add(
     owner, name = target
     defaults = {"visibility": visibility or Visibility.PRIVATE, "description": description[:500]}
     with transaction.atomic():
-        Dataset.objects.get_or_create(owner=owner, name=name, defaults=defaults)
+        with name_claim(f"{owner}/{name}"):
+            Dataset.objects.get_or_create(owner=owner, name=name, defaults=defaults)
         dataset = Dataset.objects.select_for_update().get(owner=owner, name=name)
         newest = dataset.versions.select_related("blob").first()
         if newest is not None and newest.blob == blob:

@@ -17,7 +17,7 @@ from registry.catalog.models import VectorVersion
 from registry.catalog.publishing import artifact_manifest, certificate_check
 from registry.catalog.releasing import version_freeze
 from registry.catalog.selectors import control_list
-from registry.core.errors import ConflictError, InvalidError
+from registry.core.errors import ConflictError, InvalidError, RemovedError
 from registry.core.faults import fault_point
 from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim, SourceClaim
 from registry.runs.models import Run
@@ -203,7 +203,7 @@ def _publish_as_wished(run: Run) -> None:
             license=wish["license"],
             visibility=wish["visibility"],
         )
-    except (ConflictError, InvalidError) as error:
+    except (ConflictError, InvalidError, RemovedError) as error:
         event_add(run, "publish", f"Extracted but not published: {error.message}")
 
 

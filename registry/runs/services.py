@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from registry.accounts.access import visible_to
+from registry.accounts.access import check_files, visible_to
 from registry.accounts.models import User
 from registry.accounts.roles import Role
 from registry.audit.services import record
@@ -259,6 +259,8 @@ def _check_source(actor: User, source: VectorVersion, target: BaseModelRevision)
         raise NotFoundError(
             "this version has no file yet; its run has not finished", code="artifact.not_found"
         )
+    # What is moved is a copy of the file, in other coordinates.
+    check_files(actor, source.vector)
     if source.base_model.model_hash == target.model_hash:
         raise InvalidError(
             f"{source} is for {target.name} already; choose another base model",

@@ -11,8 +11,10 @@ TITLES = {
     403: "Not yours to change",
     404: "Nothing here",
     409: "Something stands in the way",
+    410: "Removed",
     422: "This cannot be used",
     429: "Too many at once",
+    451: "Removed for legal reasons",
     503: "Out of reach for a moment",
 }
 HIDDEN = "Something on our side went wrong. It has been recorded; please try again in a moment."

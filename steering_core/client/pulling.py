@@ -13,7 +13,7 @@ import httpx
 
 from steering_core.client.cache import Cache, CachedRef
 from steering_core.client.http import RegistryClient, Request, UnreachableError
-from steering_core.client.references import LATEST, Reference, ReferenceSyntaxError, parse_version
+from steering_core.client.references import Reference, ReferenceSyntaxError, parse_version
 from steering_core.errors import ClientError, DigestMismatchError, FormatError, NotFoundError
 from steering_core.formats.bearing import read_vector
 from steering_core.formats.conformance import MAX_BYTES as MAX_CERTIFICATE_BYTES
@@ -132,9 +132,9 @@ def _from_cache(reference: Reference, cache: Cache, why: str) -> CachedRef:
             f"{why}, and {reference} is not in the cache; pull it once while the registry can be reached",
             code="client.offline",
         )
-    if reference.is_latest:
+    if reference.is_moving:
         _warn(
-            f"{why}; {reference} is taken from the cache, where the latest version is {found.version} "
+            f"{why}; {reference} is taken from the cache, where it is version {found.version} "
             f"(asked {found.fetched_at})"
         )
     return found
@@ -161,7 +161,7 @@ def _checked(version: Any, reference: Reference) -> CachedRef:
             code="client.bad_answer",
         ) from error
     if reference.digest not in (None, named) or (
-        reference.digest is None and reference.selector not in (LATEST, number)
+        reference.digest is None and not reference.is_moving and reference.selector != number
     ):
         raise DigestMismatchError(f"asked about {reference}, the registry answered about {named} ({number})")
     return CachedRef(named, number, yank_reason=yanked, conformance=certificate)

@@ -4,6 +4,7 @@ What is parsed here is safe in paths and URLs.
 
 acme/formality                    the newest released version
 acme/formality@1.2.0              one version, for good
+acme/formality@stable             the version that its publisher gave this alias, which may move
 acme/formality@sha256:<64 hex>    the version with these bytes
 sha256:<64 hex>                   these bytes, whoever published them
 """
@@ -18,9 +19,11 @@ _SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
+# Nothing that could be taken for a version, a part of a digest, or `latest`; the registry has the same rule.
+_ALIAS = r"(?!(?:latest|main|[0-9a-f]+)(?![a-z0-9-]))[a-z](?:[a-z0-9-]{0,62}[a-z0-9])?"
 _NAME = re.compile(rf"({_SLUG})/({_SLUG})")
 _BARE_DIGEST = re.compile(_DIGEST)
-_REFERENCE = re.compile(rf"({_SLUG})/({_SLUG})(?:@({LATEST}|{_VERSION.pattern}|{_DIGEST}))?")
+_REFERENCE = re.compile(rf"({_SLUG})/({_SLUG})(?:@({LATEST}|{_VERSION.pattern}|{_DIGEST}|{_ALIAS}))?")
 _DATASET = re.compile(rf"({_SLUG})/({_SLUG})(?:@([1-9][0-9]{{0,8}}))?")
 
 
@@ -32,7 +35,7 @@ class ReferenceSyntaxError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A vector version: by name and selector (version, digest, `latest`), or by digest alone (no owner)."""
+    """A vector version: by name and selector (version, digest, alias, `latest`), or by digest alone."""
 
     owner: str
     name: str
@@ -54,9 +57,14 @@ class Reference:
         """Whether the reference moves when a new version is released."""
         return self.selector == LATEST
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether it may name another version tomorrow: `latest` and aliases do."""
+        return self.digest is None and not _VERSION.fullmatch(self.selector)
+
 
 def parse_reference(text: str) -> Reference:
-    """A vector reference in one of the four forms above.
+    """A vector reference in one of the five forms above.
 
     Raises:
         ReferenceSyntaxError: it has none of them.
@@ -66,7 +74,7 @@ def parse_reference(text: str) -> Reference:
     if match := _REFERENCE.fullmatch(text):
         return Reference(match[1], match[2], match[3] or LATEST)
     raise ReferenceSyntaxError(
-        f"{text[:100]!a} names no vector; expected owner/name, owner/name@1.0.0, "
+        f"{text[:100]!a} names no vector; expected owner/name, owner/name@1.0.0, owner/name@stable, "
         "owner/name@sha256:<64 hex digits> or sha256:<64 hex digits>"
     )
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from registry.accounts.access import Visibility, may, sees
+from registry.accounts.access import Visibility, check_files, may, sees
 from registry.accounts.roles import Role
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.screening import screening_problem, screening_verdict
@@ -23,7 +23,7 @@ from registry.catalog.selectors import (
     version_list,
     version_source,
 )
-from registry.catalog.states import RELEASED, License, Verdict, VersionState
+from registry.catalog.states import RELEASED, Access, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
 from registry.core.naming import version_key
 from registry.trust.selectors import blind_conclusion
@@ -41,6 +41,8 @@ from steering_core.formats.bearing import MEDIA_TYPE
 def vector_page(request: HttpRequest, owner: str, name: str, reference: str = "") -> HttpResponse:
     """A vector at a reference; without one the newest published version, or what there is instead."""
     vector = vector_get(viewer=request.user, owner=owner, name=name)
+    if vector.asked_as:
+        return redirect(vector_path(vector, reference), permanent=False)
     versions = version_list(viewer=request.user, vector=vector)
     if reference:
         chosen = version_get(viewer=request.user, owner=owner, name=name, reference=reference)
@@ -60,7 +62,7 @@ def draft_page(request: HttpRequest, owner: str, name: str, draft_id: uuid.UUID)
 @require_safe
 def vector_download(request: HttpRequest, owner: str, name: str, reference: str) -> HttpResponse:
     """The native file of a published version."""
-    return _file(version_get(viewer=request.user, owner=owner, name=name, reference=reference))
+    return _file(request, version_get(viewer=request.user, owner=owner, name=name, reference=reference))
 
 
 @require_safe
@@ -69,7 +71,7 @@ def draft_download(request: HttpRequest, owner: str, name: str, draft_id: uuid.U
     version = version_get_by_id(viewer=request.user, version_id=as_text(draft_id))
     if (version.vector.owner.slug, version.vector.name) != (owner, name):
         raise NotFoundError("there is no such version", code="version.not_found")
-    return _file(version)
+    return _file(request, version)
 
 
 def default_version(vector: Vector, versions: list[VectorVersion]) -> VectorVersion:
@@ -148,6 +150,12 @@ def render_vector(
     if is_owner:
         context |= _forms(vector, version, versions) | dict(bound or {})
     return render(request, "vectors/detail.html", context, status=status)
+
+
+def vector_path(vector: Vector, reference: str = "") -> str:
+    """The page of a vector at a reference, or at the one that it chooses itself."""
+    place = (vector.owner.slug, vector.name, reference) if reference else (vector.owner.slug, vector.name)
+    return reverse("web:vector_version" if reference else "web:vector", args=place)
 
 
 def version_url(version: VectorVersion) -> str:
@@ -250,12 +258,15 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
     return forms
 
 
-def _file(version: VectorVersion) -> HttpResponse:
+def _file(request: HttpRequest, version: VectorVersion) -> HttpResponse:
     vector = version.vector
+    check_files(request.user, vector)
     return file_answer(
         artifact_read(version=version),
         filename=f"{vector.owner.slug}-{vector.name}-{version.version or 'draft'}.safetensors",
         media_type=MEDIA_TYPE,
         digest=version.digest,
-        is_public=vector.visibility == "public" and version.state in RELEASED,
+        is_public=vector.visibility == "public"
+        and vector.access == Access.OPEN
+        and version.state in RELEASED,
     )

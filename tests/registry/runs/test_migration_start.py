@@ -86,7 +86,7 @@ def test_migration_start_takes_an_unpublished_draft_of_ones_own_by_its_id(
         ({"base_model": MODEL_HASH}, InvalidError, "migration.same_model"),
         ({"base_model": "bearing/none"}, NotFoundError, "base_model.not_found"),
         ({"source": "acme/formality@2.0.0"}, NotFoundError, "version.not_found"),
-        ({"source": "acme/formality@two"}, InvalidError, "reference.invalid"),
+        ({"source": "acme/formality@2"}, InvalidError, "reference.invalid"),
         ({"source": "nonsense"}, NotFoundError, "version.not_found"),
         ({"vector": "Not A Slug"}, InvalidError, "name.invalid"),
         ({"tier": "magic"}, InvalidError, "extraction.unknown_tier"),

@@ -1,0 +1,54 @@
+"""What users of a vector or a version should know: it is yanked, deprecated, has moved, or was removed."""
+
+from dataclasses import dataclass
+
+from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.states import RemovalKind, VersionState
+from registry.core.errors import LegallyRemovedError, RemovedError
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning with a stable code; it keeps nobody from the file."""
+
+    code: str
+    message: str
+
+
+def vector_notices(vector: Vector) -> list[Notice]:
+    """What goes for all versions; no query."""
+    found = []
+    if vector.asked_as:
+        found.append(
+            Notice("vector.moved", f"{vector.asked_as} is called {vector} now; the old name keeps working")
+        )
+    if vector.deprecated_at:
+        found.append(Notice("vector.deprecated", _deprecated(vector)))
+    return found
+
+
+def version_notices(version: VectorVersion) -> list[Notice]:
+    """What goes for a version, that of its vector included; no query."""
+    found = vector_notices(version.vector)
+    if version.deprecated_at:
+        found.append(Notice("version.deprecated", _deprecated(version)))
+    if version.state == VersionState.YANKED:
+        found.append(Notice("version.yanked", f"{version} is yanked: {version.yank_reason}"))
+    return found
+
+
+def check_present(row: Vector | VectorVersion) -> None:
+    """Refuse what operators removed; whoever asks may know that it was there.
+
+    Raises:
+        RemovedError, LegallyRemovedError: says when and why.
+    """
+    if row.removed_at is None:
+        return
+    error = LegallyRemovedError if row.removal_kind == RemovalKind.LEGAL else RemovedError
+    raise error(f"{row} was removed on {row.removed_at:%Y-%m-%d}: {row.removal_reason}")
+
+
+def _deprecated(row: Vector | VectorVersion) -> str:
+    instead = f" Use {row.replacement} instead." if row.replacement else ""
+    return f"{row} is deprecated: {row.deprecation_reason}{instead}"
