@@ -105,15 +105,17 @@ class Endpoint(APIView):
         """One object."""
         return Response(self.wire(serializer, row), status=status)
 
-    def render_page(self, serializer: type[Serializer[Any]], rows: Any) -> Response:
-        """One page of a list."""
+    def render_page(self, serializer: type[Serializer[Any]], rows: Any, **context: Any) -> Response:
+        """One page of a list. A serializer with `prepare` is shown the page first, to ask for all at once."""
         paginator = Cursor()
         page = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response([self.wire(serializer, row) for row in page])
+        if prepare := getattr(serializer, "prepare", None):
+            prepare(page, self.request.user)
+        return paginator.get_paginated_response([self.wire(serializer, row, **context) for row in page])
 
-    def wire(self, serializer: type[Serializer[Any]], row: Any) -> dict[str, Any]:
-        """A row as it goes over the wire to this viewer."""
-        return dict(serializer(row, context={"viewer": self.request.user}).data)
+    def wire(self, serializer: type[Serializer[Any]], row: Any, **context: Any) -> dict[str, Any]:
+        """A row as it goes over the wire to this viewer; `context` is more for the serializer."""
+        return dict(serializer(row, context={"viewer": self.request.user, **context}).data)
 
 
 class UnknownPath(Endpoint):

@@ -10,7 +10,7 @@ from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse, 
 from rest_framework import serializers
 
 from registry.api.permissions import ReadOrScopedWrite
-from registry.core.naming import REFERENCE, SEMVER, SLUG
+from registry.core.naming import ALIAS, REFERENCE, SEMVER, SLUG
 
 FILE = OpenApiTypes.BINARY
 OBJECT = OpenApiTypes.OBJECT
@@ -23,6 +23,7 @@ IF_MATCH = OpenApiParameter(
 PATTERNS = {
     **dict.fromkeys(("owner", "name", "slug", "team"), SLUG),
     "ref": REFERENCE,
+    "alias": ALIAS,
     "version": SEMVER,
     "sha256": "[0-9a-f]{64}",
 }

@@ -1,6 +1,7 @@
 """What users of a vector or a version should know: it is yanked, deprecated, has moved, or was removed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.states import RemovalKind, VersionState
@@ -19,9 +20,7 @@ def vector_notices(vector: Vector) -> list[Notice]:
     """What goes for all versions; no query."""
     found = []
     if vector.asked_as:
-        found.append(
-            Notice("vector.moved", f"{vector.asked_as} is called {vector} now; the old name keeps working")
-        )
+        found.append(moved_notice("vector", vector))
     if vector.deprecated_at:
         found.append(Notice("vector.deprecated", _deprecated(vector)))
     return found
@@ -35,6 +34,11 @@ def version_notices(version: VectorVersion) -> list[Notice]:
     if version.state == VersionState.YANKED:
         found.append(Notice("version.yanked", f"{version} is yanked: {version.yank_reason}"))
     return found
+
+
+def moved_notice(noun: str, row: Any) -> Notice:
+    """Word of the new name to whoever used an old one."""
+    return Notice(f"{noun}.moved", f"{row.asked_as} is called {row} now; the old name keeps working")
 
 
 def check_present(row: Vector | VectorVersion) -> None:

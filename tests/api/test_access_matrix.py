@@ -115,6 +115,7 @@ def make_world() -> World:
     common = {
         "slug": "initech",
         "username": "member",
+        "alias": "stable",
         "team": "red",
         "name": "public",
         "token_id": token.pk,

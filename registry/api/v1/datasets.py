@@ -10,9 +10,10 @@ from registry.accounts.access import Visibility
 from registry.api import links
 from registry.api.endpoint import Endpoint
 from registry.api.files import PRIVATE, SHORT, ServedFile, file_response
+from registry.api.notices import with_notices
 from registry.api.pagination import Cursor
 from registry.api.parsers import UploadForm
-from registry.api.permissions import AnyToken
+from registry.api.permissions import AnyToken, ReadOrScopedManage
 from registry.api.schema import FILE, operation
 from registry.api.v1.serializers.datasets import (
     DatasetCheckSerializer,
@@ -23,8 +24,11 @@ from registry.api.v1.serializers.datasets import (
     DatasetSerializer,
     DatasetVersionSerializer,
 )
+from registry.api.v1.serializers.lifecycle import MoveBody
+from registry.catalog.notices import moved_notice
 from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
 from registry.datasets.services import MEDIA_TYPE, CheckedDataset, dataset_check, dataset_publish
+from registry.datasets.transfers import dataset_move
 
 
 class DatasetCheck(Endpoint):
@@ -85,7 +89,34 @@ class DatasetGet(Endpoint):
 
     @operation("datasets_get", answer=DatasetDetailSerializer)
     def get(self, request: Request, owner: str, name: str) -> Response:
-        return self.render(DatasetDetailSerializer, dataset_get(viewer=request.user, owner=owner, name=name))
+        row = dataset_get(viewer=request.user, owner=owner, name=name)
+        response = self.render(DatasetDetailSerializer, row)
+        if row.asked_as:
+            with_notices(response, [moved_notice("dataset", row)])
+        return response
+
+
+class DatasetTransfer(Endpoint):
+    """Rename a dataset or give it to another namespace; takes the role admin in both. Old names keep working,
+    and are never given again.
+    """
+
+    permission_classes = [ReadOrScopedManage]
+
+    @operation("datasets_transfer", answer=DatasetDetailSerializer, request=MoveBody)
+    def post(self, request: Request, owner: str, name: str) -> Response:
+        body = self.parse(MoveBody, request.data)
+        row = dataset_move(
+            actor=self.user,
+            owner=owner,
+            name=name,
+            to_owner=body.get("owner", ""),
+            to_name=body.get("name", ""),
+        )
+        moved = dataset_get(viewer=self.user, owner=row.owner.slug, name=row.name)
+        response = self.render(DatasetDetailSerializer, moved)
+        response["Location"] = links.operation("dataset", row.owner.slug, row.name)
+        return response
 
 
 class DatasetVersionGet(Endpoint):

@@ -1,10 +1,11 @@
-"""Vectors: search, read, change the words around them, publish, yank, and look into a file."""
+"""Vectors: search, read, change the words around them, publish, and look into a file."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api import links
 from registry.api.endpoint import Endpoint
+from registry.api.notices import with_notices
 from registry.api.pagination import Cursor
 from registry.api.parsers import UploadForm
 from registry.api.permissions import AnyToken
@@ -18,10 +19,9 @@ from registry.api.v1.serializers.vectors import (
     VectorSerializer,
     VersionBriefSerializer,
     VersionSerializer,
-    YankBody,
 )
-from registry.catalog.lifecycle import version_unyank, version_yank
 from registry.catalog.models import Vector
+from registry.catalog.notices import vector_notices
 from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import vector_get, vector_search, version_list
 from registry.catalog.vectors import vector_update
@@ -55,6 +55,7 @@ class VectorEndpoint(Endpoint):
         """The object and its ETag."""
         response = self.render(VectorSerializer, row)
         response["ETag"] = self.etag(row)
+        with_notices(response, vector_notices(row))
         return response
 
     def etag(self, row: Vector) -> str:
@@ -76,7 +77,7 @@ class VectorUpdate(VectorEndpoint):
     @operation("vectors_update", answer=VectorSerializer, request=VectorBody, parameters=[IF_MATCH])
     def patch(self, request: Request, owner: str, name: str) -> Response:
         body = self.parse(VectorBody, request.data)
-        rows = Vector.objects.filter(owner__slug=owner, name=name)
+        rows = Vector.objects.filter(names__owner__slug=owner, names__name=name)
 
         def now() -> str:
             return self.etag(vector_get(viewer=request.user, owner=owner, name=name))
@@ -113,28 +114,8 @@ class VersionPublish(Endpoint):
             visibility=body.get("visibility", ""),
         )
         response = self.render(VersionSerializer, row, status=201)
-        response["Location"] = links.operation("version", owner, name, row.version)
+        response["Location"] = links.operation("version", row.vector.owner.slug, row.vector.name, row.version)
         return response
-
-
-class VersionYank(Endpoint):
-    """Withdraw a published version: `latest` skips it, an exact pin still resolves and carries the reason."""
-
-    @operation("vectors_yank", answer=VersionSerializer, request=YankBody)
-    def post(self, request: Request, owner: str, name: str, version: str) -> Response:
-        body = self.parse(YankBody, request.data)
-        row = version_yank(actor=self.user, owner=owner, name=name, version=version, reason=body["reason"])
-        return self.render(VersionSerializer, row)
-
-
-class VersionUnyank(Endpoint):
-    """Take a yank back."""
-
-    @operation("vectors_unyank", answer=VersionSerializer, request=None)
-    def post(self, request: Request, owner: str, name: str, version: str) -> Response:
-        return self.render(
-            VersionSerializer, version_unyank(actor=self.user, owner=owner, name=name, version=version)
-        )
 
 
 class VectorInspect(Endpoint):

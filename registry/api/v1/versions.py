@@ -11,20 +11,21 @@ from rest_framework.response import Response
 from registry.accounts.access import Visibility, check_files
 from registry.api.counting import counted
 from registry.api.endpoint import Endpoint
-from registry.api.errors import header_text
 from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_response, is_fresh
+from registry.api.notices import with_notices
 from registry.api.schema import FILE, OBJECT, operation
 from registry.api.v1.downloads import converted, converted_name
 from registry.api.v1.serializers.downloads import ConversionSerializer, DownloadQuery
 from registry.api.v1.serializers.vectors import VersionSerializer
 from registry.catalog.models import VectorVersion
+from registry.catalog.notices import version_notices
 from registry.catalog.selectors import (
     version_by_digest,
     version_conformance,
     version_get,
     version_get_by_id,
 )
-from registry.catalog.states import RELEASED, Access, VersionState
+from registry.catalog.states import RELEASED, Access
 from registry.core.errors import NotFoundError
 from registry.storage.models import Blob
 from steering_core.formats import conformance
@@ -61,7 +62,7 @@ class VersionGet(Endpoint):
         response["Cache-Control"] = SHORT if is_public(row) else PRIVATE
         if row.digest:
             response["X-Bearing-Digest"] = row.digest
-        return with_warning(response, row)
+        return with_notices(response, version_notices(row))
 
 
 class VersionGetById(VersionGet):
@@ -175,7 +176,7 @@ def blob_response(
         filename=filename,
         caching=caching if is_for_all else PRIVATE,
     )
-    return with_warning(file_response(request, file), row)
+    return with_notices(file_response(request, file), version_notices(row))
 
 
 def _stem(row: VectorVersion) -> str:
@@ -190,11 +191,3 @@ def caching_of(ref: str) -> str:
 def is_public(row: VectorVersion) -> bool:
     """Whether everybody may see this version."""
     return row.state in RELEASED and row.vector.visibility == Visibility.PUBLIC
-
-
-def with_warning(response: HttpResponse, row: VectorVersion) -> HttpResponse:
-    """Word of a yank to whoever pinned the version."""
-    if row.state == VersionState.YANKED:
-        reason = header_text(row.yank_reason).replace("\\", "/").replace('"', "'")
-        response["Warning"] = f'299 - "yanked: {reason}"'
-    return response

@@ -149,7 +149,7 @@ def test_yank_leaves_latest_and_keeps_the_pin(owner: Api, nobody: Api) -> None:
     assert (answer.status_code, answer.json()["state"]) == (200, "yanked")
     assert nobody.get(f"{PATH}/versions/latest").status_code == 404
     pinned = nobody.get(f"{PATH}/versions/1.0.0")
-    assert pinned["Warning"] == "299 - \"yanked: wrong 'poles'\""
+    assert pinned["Warning"] == "299 - \"acme/formality@1.0.0 is yanked: wrong 'poles'\""
     assert names(nobody) == []
     assert owner.post(f"{PATH}/versions/1.0.0/unyank").json()["state"] == "published"
     assert "Warning" not in nobody.get(f"{PATH}/versions/latest")

@@ -1,5 +1,7 @@
 """Vectors and their versions on the wire."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,7 +11,11 @@ from registry.accounts.access import sees
 from registry.api import links
 from registry.api.v1.serializers.base_models import BaseModelSerializer
 from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.api.v1.serializers.gating import FileAccessSerializer
+from registry.api.v1.serializers.lifecycle import NoticeSerializer, RetirableSerializer
+from registry.catalog.gating import access_states, request_url
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.notices import vector_notices, version_notices
 from registry.catalog.selectors import version_source
 from registry.catalog.states import Access, Grade, License, Verdict, VersionState
 from registry.serving.selectors import download_totals
@@ -55,12 +61,6 @@ class PublishBody(Body):
     )
 
 
-class YankBody(Body):
-    """Why a version should not be used any more."""
-
-    reason = serializers.CharField(max_length=500, allow_blank=True)
-
-
 class VectorLatestSerializer(serializers.Serializer[Any]):
     """The newest published version in short."""
 
@@ -92,7 +92,7 @@ class DownloadTotalsSerializer(serializers.Serializer[Any]):
     last_30_days = serializers.IntegerField()
 
 
-class VectorSerializer(serializers.Serializer[Any]):
+class VectorSerializer(RetirableSerializer):
     """A vector and its newest published version."""
 
     owner = serializers.CharField(source="owner.slug")
@@ -102,11 +102,26 @@ class VectorSerializer(serializers.Serializer[Any]):
     trait = serializers.CharField()
     language = serializers.CharField(help_text="BCP 47 tag; empty if not said.")
     visibility = VisibilityField()
-    access = serializers.ChoiceField(choices=Access.choices)
+    access = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     latest = VectorLatestSerializer(allow_null=True)
     downloads = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
+
+    @staticmethod
+    def prepare(rows: list[Vector], viewer: Any) -> None:
+        """Ask once for a page what its rows say about access."""
+        for row, access in zip(rows, accesses_of(viewer, rows), strict=True):
+            row.access_shown = access  # type: ignore[attr-defined]
+
+    @extend_schema_field(FileAccessSerializer)
+    def get_access(self, row: Vector) -> dict[str, Any]:
+        return getattr(row, "access_shown", None) or access_of(self.context["viewer"], row)
+
+    @extend_schema_field(NoticeSerializer(many=True))
+    def get_warnings(self, row: Vector) -> list[dict[str, Any]]:
+        return [asdict(notice) for notice in vector_notices(row)]
 
     @extend_schema_field(DownloadTotalsSerializer)
     def get_downloads(self, row: Vector) -> dict[str, int]:
@@ -124,7 +139,7 @@ class ConformanceSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
-class VersionBriefSerializer(serializers.Serializer[Any]):
+class VersionBriefSerializer(RetirableSerializer):
     """A version without spec, manifest and report."""
 
     id = serializers.UUIDField()
@@ -197,16 +212,44 @@ class VersionSerializer(VersionBriefSerializer):
     migrated_from = serializers.SerializerMethodField(
         help_text="Where a moved version came from; null for others, and if you may not see the source."
     )
+    access = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
     spec = serializers.JSONField()
     manifest = serializers.JSONField(allow_null=True)
     report = serializers.JSONField(
         allow_null=True, help_text="Version 2 is described by docs/report.schema.json."
     )
 
+    @extend_schema_field(FileAccessSerializer)
+    def get_access(self, row: VectorVersion) -> dict[str, Any]:
+        return access_of(self.context["viewer"], row.vector)
+
+    @extend_schema_field(NoticeSerializer(many=True))
+    def get_warnings(self, row: VectorVersion) -> list[dict[str, Any]]:
+        return [asdict(notice) for notice in version_notices(row)]
+
     @extend_schema_field(SourceSerializer(allow_null=True))
     def get_migrated_from(self, row: VectorVersion) -> dict[str, Any] | None:
         source = version_source(viewer=self.context["viewer"], version=row)
         return dict(SourceSerializer(source).data) if source else None
+
+
+def accesses_of(viewer: Any, rows: Sequence[Vector]) -> list[dict[str, Any]]:
+    """What a viewer may have of each of these vectors, as `FileAccessSerializer` shows it."""
+    states = access_states(viewer, rows)
+    return [
+        {
+            "kind": row.access,
+            **asdict(states[row.pk]),
+            "request_url": request_url(row) if row.access == Access.GATED else None,
+        }
+        for row in rows
+    ]
+
+
+def access_of(viewer: Any, row: Vector) -> dict[str, Any]:
+    """As `accesses_of`, for one."""
+    return accesses_of(viewer, [row])[0]
 
 
 class VectorFileBody(Body):
