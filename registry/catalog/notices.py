@@ -54,5 +54,5 @@ def check_present(row: Vector | VectorVersion) -> None:
 
 
 def _deprecated(row: Vector | VectorVersion) -> str:
-    instead = f" Use {row.replacement} instead." if row.replacement else ""
-    return f"{row} is deprecated: {row.deprecation_reason}{instead}"
+    instead = f"; use {row.replacement} instead" if row.replacement else ""
+    return f"{row} is deprecated: {row.deprecation_reason.rstrip('.')}{instead}"

@@ -53,6 +53,8 @@ def version_publish(
     shown = checked_visibility(visibility, vector.owner) if visibility else vector.visibility
     problems = publish_problems(row, PublishWish(license, shown))
     if problems:
+        # The problem may be that this draft was published as this version just now.
+        _check_version_is_free(vector, version)
         raise InvalidError(
             f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable"
         )
