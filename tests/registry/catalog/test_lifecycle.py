@@ -40,11 +40,11 @@ def test_deprecation_is_told_and_taken_back(owner: Any) -> None:
     make_vector_version(owner=owner, name="better", seed=1)
     assert messages() == {}
     vector_deprecate(
-        actor=owner, name="formality", reason="There is a\nbetter one", replacement="acme/better"
+        actor=owner, name="formality", reason="There is a\nbetter one.", replacement="acme/better"
     )
     version_deprecate(actor=owner, name="formality", version="1.0.0", reason="too strong")
     assert messages("latest") == {
-        "vector.deprecated": "acme/formality is deprecated: There is a better one Use acme/better instead.",
+        "vector.deprecated": "acme/formality is deprecated: There is a better one; use acme/better instead",
         "version.deprecated": "acme/formality@1.0.0 is deprecated: too strong",
     }
     version_yank(actor=owner, name="formality", version="1.0.0", reason="wrong poles")

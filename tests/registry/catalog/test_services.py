@@ -1,7 +1,6 @@
 """Register base models; draft, publish and yank."""
 
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -121,27 +120,6 @@ def test_publish_of_another_users_draft_is_not_found(owner: Any, other: Any) -> 
     draft = make_vector_version(owner=owner, state="extracted")
     with pytest.raises(NotFoundError):
         publish(other, "1.0.0", draft_id=str(draft.pk))
-
-
-@pytest.mark.django_db(transaction=True)
-def test_publish_of_one_name_by_four_at_once_has_one_winner(owner: Any) -> None:
-    drafts = [make_vector_version(owner=owner, state="extracted", seed=number) for number in range(4)]
-    together, outcomes = threading.Barrier(4), []
-
-    def attempt(draft: VectorVersion) -> None:
-        together.wait()
-        try:
-            outcomes.append(publish(owner, "1.0.0", draft_id=str(draft.pk)).state)
-        except ConflictError as error:
-            outcomes.append(error.code)
-        connection.close()
-
-    threads = [threading.Thread(target=attempt, args=[draft]) for draft in drafts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["published", *["version.taken"] * 3]
 
 
 def test_yank_moves_latest_back(owner: Any) -> None:
