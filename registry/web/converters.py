@@ -16,6 +16,6 @@ class SlugConverter:
 
 
 class ReferenceConverter(SlugConverter):
-    """`latest`, an exact version, or a digest."""
+    """`latest`, an alias, an exact version, or a digest."""
 
     regex = REFERENCE

@@ -73,7 +73,7 @@ def test_page_answers_head_and_refuses_post(client: Client, page: str) -> None:
     assert client.post(page).status_code == 405
 
 
-@pytest.mark.parametrize("text", ["latest", "1.0.0", "sha256:" + "a" * 64])
-def test_reference_in_an_address_is_latest_a_version_or_a_digest(text: str) -> None:
+@pytest.mark.parametrize("text", ["latest", "stable", "1.0.0", "sha256:" + "a" * 64])
+def test_reference_in_an_address_is_latest_an_alias_a_version_or_a_digest(text: str) -> None:
     assert re.fullmatch(ReferenceConverter.regex, text)
     assert ReferenceConverter().to_url(text) == text

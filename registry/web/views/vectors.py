@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from registry.accounts.access import Visibility, check_files, may, sees
 from registry.accounts.roles import Role
 from registry.catalog.models import Vector, VectorVersion
+from registry.catalog.notices import version_notices
 from registry.catalog.screening import screening_problem, screening_verdict
 from registry.catalog.selectors import (
     artifact_read,
@@ -133,6 +134,7 @@ def render_vector(
         "is_owner": is_owner,
         "is_released": is_released,
         "is_private": vector.visibility == "private",
+        "deprecations": [n.message for n in version_notices(version) if n.code.endswith(".deprecated")],
         "license_name": License(version.license).label if version.license else "",
         "sees_dataset": sees(request.user, dataset),
         "waiting": _waiting(version, versions),

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from registry.accounts.models import User
 from registry.audit.models import AuditEvent
@@ -26,13 +26,15 @@ from registry.core.naming import version_key
 from tests.factories import make_user, make_vector_version
 
 DRAFTS = range(3)
-NUMBERS = ("1.0.0", "1.1.0", "2.0.0")
+NUMBERS = ("1.0.0", "1.1.0")
 ALIASES = ("stable", "prod")
 REFERENCES = ("latest", *NUMBERS, *ALIASES)
 NAMES = ("formality", "tone", "register")
 # The one draft whose verdict is too poor for a protected alias.
 POOR = 2
-DRAFT, NUMBER, ALIAS, NAME = (st.sampled_from(list(values)) for values in (DRAFTS, NUMBERS, ALIASES, NAMES))
+DRAFT, ALIAS, NAME = (st.sampled_from(list(values)) for values in (DRAFTS, ALIASES, NAMES))
+# Most often the one that is there from the beginning, since most happens to what exists.
+NUMBER = st.sampled_from([NUMBERS[0], *NUMBERS])
 
 
 class Life(RuleBasedStateMachine):
@@ -72,6 +74,11 @@ class Life(RuleBasedStateMachine):
     def missing(self, number: str) -> str:
         """The code for a number that names nothing that can be changed."""
         return {"": "version.not_found", "removed": "removed.safety"}.get(self.state_of(number), "")
+
+    @initialize()
+    def begin_with_a_version_and_an_alias(self) -> None:
+        self.publish(0, "1.0.0")
+        self.point("stable", "1.0.0", None)
 
     @rule(draft=DRAFT, number=NUMBER)
     def publish(self, draft: int, number: str) -> None:
@@ -142,12 +149,13 @@ class Life(RuleBasedStateMachine):
             self.names.add(name)
 
     @invariant()
-    def a_reference_names_what_it_should(self) -> None:
-        """One a step, by one of the names that it had; all in turn, since each costs a few queries."""
+    def every_reference_names_what_it_should(self) -> None:
+        """Looked at in every fourth state, since each reference costs a few queries."""
         self.step += 1
-        reference = REFERENCES[self.step % len(REFERENCES)]
-        name = sorted(self.names)[self.step % len(self.names)]
-        assert self.resolved(name, reference) == self.expected(reference)
+        if self.step % 4 == 0:
+            name = sorted(self.names)[self.step % len(self.names)]
+            found = {reference: self.resolved(name, reference) for reference in REFERENCES}
+            assert found == {reference: self.expected(reference) for reference in REFERENCES}
 
     @invariant()
     def everything_is_written_down(self) -> None:

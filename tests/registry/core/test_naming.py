@@ -1,6 +1,7 @@
 """Names that people type: one rule each."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,8 @@ from registry.core.naming import (
     row_id,
     version_key,
 )
+from steering_core.client import references
+from steering_core.client.references import ReferenceSyntaxError
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -51,9 +54,18 @@ def test_version_key_sorts_by_number() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reference"),
-    [("latest", Reference()), ("1.2.3", Reference(version="1.2.3")), (DIGEST, Reference(digest=DIGEST))],
+    [
+        ("latest", Reference()),
+        ("1.2.3", Reference(version="1.2.3")),
+        (DIGEST, Reference(digest=DIGEST)),
+        ("stable", Reference(alias="stable")),
+        ("v1", Reference(alias="v1")),
+        ("beta-2", Reference(alias="beta-2")),
+        ("latest-1", Reference(alias="latest-1")),
+        ("cafe-1", Reference(alias="cafe-1")),
+    ],
 )
-def test_parse_reference_reads_the_three_forms(text: str, reference: Reference) -> None:
+def test_parse_reference_reads_the_four_forms(text: str, reference: Reference) -> None:
     assert parse_reference(text) == reference
 
 
@@ -97,3 +109,22 @@ def test_row_id_of_an_id_is_that_id() -> None:
     known = uuid.uuid4()
     assert row_id(str(known)) == known
     assert row_id("x") == uuid.UUID(int=0)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=12),
+        st.from_regex(r"[a-f0-9lmtins.-]{1,10}", fullmatch=True),
+        st.sampled_from(["latest", "main", "cafe", "1.0.0", "v1", "latest1", "a", "g", DIGEST, "sha256:ab"]),
+    )
+)
+def test_the_client_reads_the_same_references(text: str) -> None:
+    def is_read(parse: Callable[[str], object], of: str, error: type[Exception]) -> bool:
+        try:
+            parse(of)
+        except error:
+            return False
+        return True
+
+    here = is_read(parse_reference, text, InvalidError)
+    assert here == is_read(references.parse_reference, f"acme/tone@{text}", ReferenceSyntaxError)
