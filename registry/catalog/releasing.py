@@ -5,8 +5,9 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from registry.accounts.access import checked_visibility, namespace_for, split_name
+from registry.accounts.access import checked_visibility, namespace_for, split_name, visible_to
 from registry.accounts.models import User
+from registry.accounts.ownership import row_named
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.publishing import PublishWish, publish_problems
@@ -112,9 +113,10 @@ def check_publish_request(*, actor: User, name: str, version: str, license: str,
             fields={"license": "unknown"},
         )
     owner, name = split_name(actor, name, what="vector")
+    vector = row_named(Vector.objects.filter(visible_to(actor)).select_related("owner"), owner, name)
     if visibility:
-        checked_visibility(visibility, namespace_for(actor, owner))
-    if vector := Vector.objects.filter(owner__slug=owner, name=name).select_related("owner").first():
+        checked_visibility(visibility, vector.owner if vector else namespace_for(actor, owner))
+    if vector:
         _check_version_is_free(vector, version)
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 
 from registry.accounts.models import User
-from registry.catalog.lifecycle import version_yank
+from registry.catalog.lifecycle import vector_deprecate, version_yank
 from registry.catalog.models import Vector, VectorVersion
-from tests.factories import make_vector, make_vector_version
+from tests.factories import make_organisation, make_vector, make_vector_version
 from tests.reports import older_report, report_v1
 from tests.web.pages import words
 
@@ -272,6 +272,19 @@ def test_publish_form_suggests_and_publishes(signed_in: Client, acme: User, clie
     response = signed_in.post("/acme/formality/publish", sent)
     assert response["Location"] == "/acme/formality/versions/1.0.0"
     assert client.get("/acme/formality").status_code == 200
+
+
+def test_publish_form_of_an_organisation_publishes_there(signed_in: Client, acme: User) -> None:
+    make_organisation("initech", writer=acme)
+    row = make_vector_version(owner=acme, name="initech/formality", state="extracted")
+    form = {"draft_id": row.pk, "version": "1.0.0", "license": "MIT", "visibility": "private"}
+    answer = signed_in.post("/initech/formality/publish", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/initech/formality/versions/1.0.0")
+
+
+def test_deprecated_version_says_so(client: Client, published: VectorVersion, acme: User) -> None:
+    vector_deprecate(actor=acme, name=published.vector.name, reason="too strong")
+    assert "is deprecated: too strong" in client.get("/acme/formality").content.decode()
 
 
 def test_publish_taken_version_is_refused_on_the_page(signed_in: Client, acme: User) -> None:

@@ -59,7 +59,9 @@ class VersionGet(Endpoint):
         etag = f'"{hashlib.sha256(canonical_json(body)).hexdigest()}"'
         response = HttpResponse(status=304) if is_fresh(self.request, etag) else Response(body)
         response["ETag"] = etag
-        response["Cache-Control"] = SHORT if is_public(row) else PRIVATE
+        # Of one that is not open it says what this caller may have.
+        is_for_all = is_public(row) and row.vector.access == Access.OPEN
+        response["Cache-Control"] = SHORT if is_for_all else PRIVATE
         if row.digest:
             response["X-Bearing-Digest"] = row.digest
         return with_notices(response, version_notices(row))

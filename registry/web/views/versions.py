@@ -33,6 +33,7 @@ def vector_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         try:
             row = version_publish(
                 actor=user,
+                owner=owner,
                 name=name,
                 version=form.cleaned_data["version"],
                 license=form.cleaned_data["license"],

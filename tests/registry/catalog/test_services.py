@@ -201,3 +201,11 @@ def test_check_publish_request_names_the_fault(owner: Any, change: dict[str, str
     with pytest.raises(InvalidError) as error:
         check_publish_request(actor=owner, **wish)
     assert error.value.code == code
+
+
+def test_check_publish_request_tells_nothing_of_what_is_private(owner: Any, other: Any) -> None:
+    make_vector_version(owner=owner, visibility="private")
+    wish = {"name": "acme/formality", "version": "1.0.0", "license": "MIT", "visibility": ""}
+    with pytest.raises(ConflictError):
+        check_publish_request(actor=owner, **wish)
+    check_publish_request(actor=other, **wish)
