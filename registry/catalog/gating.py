@@ -30,7 +30,9 @@ from registry.core.state import transition
 Entitlement = Callable[[Any, Sequence[Vector]], set[uuid.UUID]]
 ENTITLEMENTS: list[Entitlement] = []
 
-DECISIONS = (RequestState.GRANTED, RequestState.DENIED, RequestState.REVOKED)
+DECISIONS = ("granted", "denied", "revoked")
+# What a viewer is told: `granted` is for those who may have the files of what is not open.
+FILE_STATES = ("open", "granted", "gated", "paid")
 
 
 @dataclass(frozen=True, slots=True)

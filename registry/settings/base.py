@@ -219,6 +219,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",
+        "AccessEnum": "registry.catalog.states.Access",
+        "AccessRequestStateEnum": "registry.catalog.states.RequestState",
+        "AccessDecisionEnum": "registry.catalog.gating.DECISIONS",
+        "FileAccessStateEnum": "registry.catalog.gating.FILE_STATES",
     },
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from registry.api.v1.serializers.common import Body
-from registry.catalog.gating import DECISIONS
+from registry.catalog.gating import DECISIONS, FILE_STATES
 from registry.catalog.states import Access, AccessMode, RequestState
 
 
@@ -14,7 +14,7 @@ class FileAccessSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=Access.choices, help_text="Of the vector: open, gated or paid.")
     state = serializers.ChoiceField(
-        choices=["open", "granted", "gated", "paid"],
+        choices=FILE_STATES,
         help_text="For you: the files are yours to download when it is open or granted.",
     )
     request = serializers.CharField(help_text="The state of your request for access; empty without one.")
