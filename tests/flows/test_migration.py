@@ -84,7 +84,7 @@ def test_a_vector_is_moved_to_another_model_and_measured_there_before_it_can_be_
     processes.start_worker(concurrency=1)
     request = MigrationRequest(str(source.pk), turned_model.model_hash, "formality-turned", "smoke")
 
-    run, _ = migration_start(actor=source.vector.owner, request=request)
+    run, _ = migration_start(actor=source.run.owner, request=request)
 
     wait_for(lambda: ended(run), 80)
     assert run.state == "succeeded", run.error_message
