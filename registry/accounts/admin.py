@@ -39,6 +39,11 @@ class AccountAdmin(UserAdmin):
         with name_race():
             super().save_model(request, obj, form, change)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a user goes, whatever staff may do with it alone."""
+        gone, counts, _, protected = super().get_deleted_objects(objs, request)
+        return gone, counts, set(), protected
+
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         user_delete(actor=cast(User, request.user), user=obj)
 

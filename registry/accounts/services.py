@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from registry.accounts.mail import mail_after_commit
@@ -164,7 +165,7 @@ def user_delete(*, actor: User, user: User) -> None:
     never given to somebody else.
 
     Raises:
-        ConflictError: they are the last owner of an organisation.
+        ConflictError: they are the last owner of an organisation, or something that must stay names them.
     """
     organisations = Namespace.objects.filter(kind=Namespace.Kind.ORGANISATION)
     owned = organisations.filter(memberships__user=user, memberships__role=Role.OWNER)
@@ -175,7 +176,14 @@ def user_delete(*, actor: User, user: User) -> None:
                 code="member.last_owner",
             )
     record("user.deleted", subject=user.username, namespace=user.username, actor=actor)
-    user.delete()
+    try:
+        user.delete()
+    except ProtectedError as error:
+        raise ConflictError(
+            f"runs or answers to blind tests name {user.username}, and they stay; close the account instead, "
+            "by making it inactive",
+            code="user.in_use",
+        ) from error
 
 
 def _within(maker: ApiToken, scopes: list[str], expires_at: datetime | None) -> datetime | None:
