@@ -9,7 +9,7 @@ from django.utils import timezone
 from registry.accounts.models import ApiToken
 from registry.accounts.services import token_authenticate, token_create, token_revoke
 from registry.audit.models import AuditEvent
-from registry.core.errors import InvalidError, NotAuthenticatedError, NotFoundError
+from registry.core.errors import InvalidError, NotAllowedError, NotAuthenticatedError, NotFoundError
 from tests.factories import make_token
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +114,16 @@ def test_revoke_of_another_users_token_is_not_found(owner: Any, other: Any) -> N
 def test_revoke_of_nothing_is_not_found(owner: Any, token_id: str) -> None:
     with pytest.raises(NotFoundError):
         token_revoke(user=owner, token_id=token_id)
+
+
+def test_a_token_that_asks_gives_no_more_than_it_has(owner: Any) -> None:
+    soon = timezone.now() + timedelta(days=1)
+    later = soon + timedelta(seconds=1)
+    maker, _ = token_create(user=owner, name="maker", scopes=["read", "manage"], expires_at=soon)
+
+    with pytest.raises(NotAllowedError):
+        token_create(user=owner, name="more", scopes=["write"], made_with=maker)
+    with pytest.raises(InvalidError):
+        token_create(user=owner, name="longer", scopes=["read"], expires_at=later, made_with=maker)
+    row, _ = token_create(user=owner, name="heir", scopes=["read"], made_with=maker)
+    assert row.expires_at == soon
