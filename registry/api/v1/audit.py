@@ -47,7 +47,7 @@ class AuditEventSerializer(serializers.Serializer[Any]):
     actor = serializers.CharField(help_text="Username; empty for the service itself.")
     namespace = serializers.CharField()
     subject = serializers.CharField(help_text="What it was about, as it was called then.")
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # the wire's name, not DRF's property
 
 
 class EventCursor(Cursor):
