@@ -88,8 +88,8 @@ def test_upload_by_keyboard_alone(signed_in: Page, pairs: Path) -> None:
     expect(signed_in.locator("[data-chosen]").first).to_contain_text(pairs.name)
     signed_in.keyboard.press("Tab")
     signed_in.keyboard.press("Enter")
-    expect(signed_in.get_by_label("Name")).to_have_value("by-keyboard")
-    signed_in.get_by_label("Name").focus()
+    expect(signed_in.get_by_role("textbox", name="Name")).to_have_value("by-keyboard")
+    signed_in.get_by_role("textbox", name="Name").focus()
     signed_in.keyboard.press("Enter")
     expect(signed_in).to_have_url("/datasets/acme/by-keyboard/versions/1")
 
