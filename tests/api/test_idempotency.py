@@ -33,7 +33,7 @@ def test_second_post_gets_the_first_answer(owner: Api) -> None:
     assert second.json() == first.json()
     assert second["Location"] == first["Location"]
     assert (first.has_header("Idempotency-Replayed"), second["Idempotency-Replayed"]) == (False, "true")
-    assert owner.post(PUBLISH, BODY).json()["code"] == "version.not_found"
+    assert owner.post(PUBLISH, BODY).json()["code"] == "version.taken"
 
 
 @pytest.mark.usefixtures("draft")
@@ -82,7 +82,7 @@ def test_first_request_under_way_is_409_until_it_has_died(owner: Api) -> None:
     answer = owner.post(PUBLISH, BODY, **KEY)
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency.in_flight")
     KeyedAnswer.objects.update(locked_until=timezone.now() - timedelta(seconds=1))
-    assert owner.post(PUBLISH, BODY, **KEY).json()["code"] == "version.not_found"
+    assert owner.post(PUBLISH, BODY, **KEY).json()["code"] == "version.taken"
 
 
 @pytest.mark.usefixtures("draft")
