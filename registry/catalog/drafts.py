@@ -13,7 +13,7 @@ from registry.accounts.roles import Role
 from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.selectors import version_get_by_id, version_rows
-from registry.catalog.states import TRANSITIONS, UNRELEASED, VersionState
+from registry.catalog.states import TRANSITIONS, UNRELEASED, Origin, VersionState
 from registry.catalog.vectors import vector_to_change, version_record
 from registry.core.errors import ConflictError
 from registry.core.state import transition
@@ -36,6 +36,7 @@ class Draft:
     dataset_version: DatasetVersion
     spec: ExtractionSpec
     migrated_from: VectorVersion | None = None
+    origin: Origin = Origin.EXTRACTED
 
     @property
     def spec_json(self) -> dict[str, Any]:
@@ -65,6 +66,7 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
         vector=vector,
         base_model=draft.base_model,
         dataset_version=draft.dataset_version,
+        origin=draft.origin,
         migrated_from=draft.migrated_from,
         spec=draft.spec_json,
         spec_digest=digest(canonical_json(draft.spec_json)),

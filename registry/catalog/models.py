@@ -17,6 +17,7 @@ from registry.catalog.states import (
     AccessMode,
     Grade,
     License,
+    Origin,
     RemovalKind,
     RequestState,
     Verdict,
@@ -39,6 +40,8 @@ MOVABLE = (
     "removal_kind",
     "removal_reason",
 )
+# Keys of a version's spec that say where its directions come from, beside the `ExtractionSpec`.
+NOT_OF_EXTRACTION = ("migrated_from", "imported")
 # Compares whole rows, so that a column added later is frozen without anybody having to remember it.
 FROZEN_COLUMNS_CHANGE = f"""
     OLD.state IN ('published', 'yanked', 'removed')
@@ -152,9 +155,13 @@ class VectorVersion(Retirable, UUIDModel):
     base_model = models.ForeignKey(
         BaseModelRevision, on_delete=models.PROTECT, related_name="vector_versions"
     )
+    # What it is measured with; an extracted one is made of its train split too.
     dataset_version = models.ForeignKey(
         DatasetVersion, on_delete=models.PROTECT, related_name="vector_versions"
     )
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.EXTRACTED)
+    # Of an imported version, the file as it was brought; null for all others.
+    imported_file = models.ForeignKey(Blob, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     # Of a version that was moved here from another base model, where it came from; null for all others.
     migrated_from = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="migrations"
@@ -217,7 +224,7 @@ class VectorVersion(Retirable, UUIDModel):
     @property
     def extraction_spec(self) -> ExtractionSpec:
         """What its run was asked to do; a moved version has its source's method."""
-        return ExtractionSpec.from_json({k: v for k, v in self.spec.items() if k != "migrated_from"})
+        return ExtractionSpec.from_json({k: v for k, v in self.spec.items() if k not in NOT_OF_EXTRACTION})
 
     @property
     def digest(self) -> str:

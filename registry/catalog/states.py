@@ -31,6 +31,15 @@ UNRELEASED = (VersionState.DRAFT, VersionState.FAILED, VersionState.EXTRACTED)
 EDGES = [(start, end) for start, ends in TRANSITIONS.items() for end in sorted(ends)]
 
 
+class Origin(models.TextChoices):
+    """How a version's directions came about. Only what was extracted here has full provenance."""
+
+    EXTRACTED = "extracted", "Extracted here from its data set"
+    IMPORTED = "imported", "Imported: brought as a file, provenance unknown"
+    MIGRATED = "migrated", "Moved here from another base model"
+    DERIVED = "derived", "Computed from other versions"
+
+
 class Verdict(models.TextChoices):
     """What a report says over all; the order is from best to worst."""
 

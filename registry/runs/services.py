@@ -20,6 +20,7 @@ from registry.catalog.drafts import Draft, version_draft, version_fail
 from registry.catalog.models import BaseModelRevision, VectorVersion
 from registry.catalog.releasing import check_publish_request
 from registry.catalog.selectors import base_model_get, version_find
+from registry.catalog.states import Origin
 from registry.core.errors import (
     ConflictError,
     InvalidError,
@@ -86,14 +87,14 @@ def extraction_start(
         ConflictError: the version to publish as is taken.
         QuotaExceededError: too many runs of the actor wait.
     """
-    key = _Key.of(idempotency_key, request)
-    if run := _run_of_key(actor, key):
+    key = RequestKey.of(idempotency_key, request)
+    if run := run_of_key(actor, key):
         return run, False
     owner_name, name, number = parse_dataset_reference(request.dataset)
     dataset_version = dataset_version_get(viewer=actor, owner=owner_name, name=name, number=number)
     base_model = base_model_get(reference=request.base_model)
     publish_as = _publish_wish(actor, request)
-    with _spec_errors():
+    with spec_errors():
         spec = ExtractionSpec(
             dataset_digest=dataset_version.digest,
             model_hash=base_model.model_hash,
@@ -103,7 +104,7 @@ def extraction_start(
             tier=request.tier,
         )
     draft = Draft(request.vector, base_model, dataset_version, spec)
-    return _queue(actor, Run.Kind.EXTRACT, draft, key, publish_as)
+    return run_queue(actor, Run.Kind.EXTRACT, draft, key, publish_as)
 
 
 def migration_start(*, actor: User, request: MigrationRequest, idempotency_key: str = "") -> tuple[Run, bool]:
@@ -117,16 +118,18 @@ def migration_start(*, actor: User, request: MigrationRequest, idempotency_key: 
         NotAllowedError: the source's pairs are not the actor's to see.
         QuotaExceededError: too many runs of the actor wait.
     """
-    key = _Key.of(idempotency_key, request)
-    if run := _run_of_key(actor, key):
+    key = RequestKey.of(idempotency_key, request)
+    if run := run_of_key(actor, key):
         return run, False
     source = version_find(viewer=actor, reference=request.source)
     base_model = base_model_get(reference=request.base_model)
     _check_source(actor, source, base_model)
-    with _spec_errors():
+    with spec_errors():
         spec = replace(source.extraction_spec, model_hash=base_model.model_hash, tier=request.tier)
-    draft = Draft(request.vector, base_model, source.dataset_version, spec, migrated_from=source)
-    return _queue(actor, Run.Kind.MIGRATE, draft, key, {})
+    draft = Draft(
+        request.vector, base_model, source.dataset_version, spec, migrated_from=source, origin=Origin.MIGRATED
+    )
+    return run_queue(actor, Run.Kind.MIGRATE, draft, key, {})
 
 
 def run_cancel(*, actor: User, run_id: str) -> Run:
@@ -194,14 +197,19 @@ def run_record(action: str, run: Run, actor: User | None, **data: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class RequestKey:
     """An Idempotency-Key, empty for none, and the digest of the request that it was sent with."""
 
     text: str
     request_digest: str
 
     @classmethod
-    def of(cls, text: str, request: ExtractionRequest | MigrationRequest) -> "_Key":
+    def of(cls, text: str, request: Any) -> "RequestKey":
+        """The key of a request, which is a dataclass.
+
+        Raises:
+            InvalidError: it is too long.
+        """
         if len(text) > 200:
             raise InvalidError(
                 "an Idempotency-Key has at most 200 characters", code="idempotency.key_invalid"
@@ -209,9 +217,14 @@ class _Key:
         return cls(text, digest(canonical_json(asdict(request))))
 
 
-def _queue(
-    actor: User, kind: Run.Kind, draft: Draft, key: _Key, publish_as: dict[str, str]
+def run_queue(
+    actor: User, kind: Run.Kind, draft: Draft, key: RequestKey, publish_as: dict[str, str]
 ) -> tuple[Run, bool]:
+    """Make the draft and its run; of two requests with one key at once, both get one run.
+
+    Raises:
+        QuotaExceededError: too many runs of the actor wait.
+    """
     try:
         with transaction.atomic():
             _check_quota(actor)
@@ -228,14 +241,19 @@ def _queue(
             ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.
-        if run_of_key := _run_of_key(actor, key):
-            return run_of_key, False
+        if run := run_of_key(actor, key):
+            return run, False
         raise
     logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
     return run, True
 
 
-def _run_of_key(actor: User, key: _Key) -> Run | None:
+def run_of_key(actor: User, key: RequestKey) -> Run | None:
+    """The run that a key was used for before.
+
+    Raises:
+        InvalidError: it was used for another request.
+    """
     run = Run.objects.filter(owner=actor, idempotency_key=key.text).first() if key.text else None
     if run is not None and run.request_digest != key.request_digest:
         raise InvalidError(
@@ -246,7 +264,7 @@ def _run_of_key(actor: User, key: _Key) -> Run | None:
 
 
 @contextmanager
-def _spec_errors() -> Iterator[None]:
+def spec_errors() -> Iterator[None]:
     """What a spec refuses is the user's to mend."""
     try:
         yield

@@ -17,7 +17,7 @@ from registry.catalog.gating import access_states, request_url
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import vector_notices, version_notices
 from registry.catalog.selectors import version_source
-from registry.catalog.states import Access, Grade, License, Verdict, VersionState
+from registry.catalog.states import Access, Grade, License, Origin, Verdict, VersionState
 from registry.serving.selectors import download_totals
 
 GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
@@ -154,6 +154,7 @@ class VersionBriefSerializer(RetirableSerializer):
         help_text="Null while there is no file, and for a vector that could not be certified."
     )
     base_model = BaseModelSerializer()
+    origin = serializers.ChoiceField(choices=Origin.choices, help_text="How its directions came about.")
     dataset = serializers.SerializerMethodField(help_text="owner/name@number; null if you may not see it.")
     spec_digest = serializers.CharField()
     verdict = serializers.CharField(help_text="Empty until there is a report.")
