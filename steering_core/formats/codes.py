@@ -108,3 +108,14 @@ CONFORMANCE_ERROR_CODES: tuple[str, ...] = (
     "conformance.value",
     "conformance.version",
 )
+
+# Every reason for which a preset is refused, a slider's strength, or an engine to say it for.
+PRESET_ERROR_CODES: tuple[str, ...] = (
+    "preset.engine",
+    "preset.fields",
+    "preset.not_canonical",
+    "preset.slider",
+    "preset.too_large",
+    "preset.value",
+    "preset.version",
+)

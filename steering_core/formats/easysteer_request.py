@@ -10,10 +10,14 @@ ZJU-REAL/EasySteer-vllm-v1 at 4aca1f5, docs/user-guide/openai-server.md of ZJU-R
 - Sign: positive adds, and `erase` has none.
 - Scale: `scale` is the multiplier. `normalize` rescales to the norm before, another operation; it is false.
 - Positions: all of prompt and reply, as reports are measured.
+- Several vectors take `conflict` `sequential` and a server with `--steer-multi-vector`: by default the first
+  one at a position wins (docs/user-guide/steering.md and api-reference/engine-configuration.md of
+  ZJU-REAL/EasySteer).
 - Exact: directions, blocks, operation and multiplier return bit for bit.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from steering_core.formats.control_vector import check_operation
@@ -80,7 +84,30 @@ def export(loose: LooseVector) -> Exported:
         "normalize": False,
         "apply": APPLY,
     }
-    return Exported(data=canonical_json({"vectors": [vector]}), usage=_usage(algorithm))
+    return Exported(data=canonical_json({"vectors": [vector]}), usage=usage([algorithm]))
+
+
+def joined(specs: Iterable[bytes]) -> dict[str, Any]:
+    """One spec of the vectors of several, all of which act: by itself EasySteer applies the first alone."""
+    vectors = [vector for spec in specs for vector in json_object(spec)["vectors"]]
+    return {"vectors": vectors, **({"conflict": "sequential"} if len(vectors) > 1 else {})}
+
+
+def usage(algorithms: Sequence[str]) -> str:
+    """How to run the server and ask it, with the algorithms of the spec's vectors."""
+    names = ",".join(dict.fromkeys(algorithms))
+    several = " --steer-multi-vector" if len(algorithms) > 1 else ""
+    return (
+        f"vllm serve MODEL --enable-steer-vector --steer-algorithms {names}{several}\n"
+        "# or for every request: vllm serve MODEL --steering-config FILE.json\n"
+        "\n"
+        "import json\n"
+        "from openai import OpenAI\n"
+        'client = OpenAI(base_url="http://localhost:8000/v1", api_key="EMPTY")\n'
+        'steering = json.load(open("FILE.json"))\n'
+        'messages = [{"role": "user", "content": "Hello"}]\n'
+        'client.chat.completions.create(model="MODEL", messages=messages, extra_body={"steering": steering})'
+    )
 
 
 def _checked(vector: dict[str, Any]) -> str:
@@ -115,17 +142,3 @@ def _position_warnings(apply: object) -> tuple[str, ...]:
         {key: value for key, value in apply.items() if value is not None} if isinstance(apply, dict) else {}
     )
     return () if said == APPLY else ("the spec steers only some positions; taken as all of them",)
-
-
-def _usage(algorithm: str) -> str:
-    return (
-        f"vllm serve MODEL --enable-steer-vector --steer-algorithms {algorithm}\n"
-        "# or for every request: vllm serve MODEL --steering-config FILE.json\n"
-        "\n"
-        "import json\n"
-        "from openai import OpenAI\n"
-        'client = OpenAI(base_url="http://localhost:8000/v1", api_key="EMPTY")\n'
-        'steering = json.load(open("FILE.json"))\n'
-        'messages = [{"role": "user", "content": "Hello"}]\n'
-        'client.chat.completions.create(model="MODEL", messages=messages, extra_body={"steering": steering})'
-    )

