@@ -74,6 +74,11 @@ def file_gate(viewer: Any, row: Any) -> RegistryError | None:
         return None
     if row.pk in _let_in(viewer, [row], _requests(viewer, [row])):
         return None
+    return closed_error(row)
+
+
+def closed_error(row: Vector) -> NotAllowedError:
+    """What to say to those who may not have the files of a vector that is not open, and how they get in."""
     if row.access == Access.PAID:
         return NotAllowedError(
             f"{row} is for sale; buy it on {settings.PUBLIC_URL}/{row}, then ask with the same account",

@@ -47,10 +47,16 @@ def check_present(row: Vector | VectorVersion) -> None:
     Raises:
         RemovedError, LegallyRemovedError: says when and why.
     """
+    if error := removal_error(row):
+        raise error
+
+
+def removal_error(row: Vector | VectorVersion) -> RemovedError | None:
+    """What to say of a row that operators removed; None for others."""
     if row.removed_at is None:
-        return
+        return None
     error = LegallyRemovedError if row.removal_kind == RemovalKind.LEGAL else RemovedError
-    raise error(f"{row} was removed on {row.removed_at:%Y-%m-%d}: {row.removal_reason}")
+    return error(f"{row} was removed on {row.removed_at:%Y-%m-%d}: {row.removal_reason}")
 
 
 def _deprecated(row: Vector | VectorVersion) -> str:

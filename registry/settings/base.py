@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
         "AccessEnum": "registry.catalog.states.Access",
         "AccessRequestStateEnum": "registry.catalog.states.RequestState",
         "AccessDecisionEnum": "registry.catalog.gating.DECISIONS",
+        "ResolvedKindEnum": "registry.catalog.resolving.KINDS",
         "FileAccessStateEnum": "registry.catalog.gating.FILE_STATES",
     },
 }

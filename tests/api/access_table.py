@@ -134,6 +134,8 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "run-statistics": {"GET": own("run", role=WRITER)},
     "run-cancel": {"POST": own("run", scope="write", role=WRITER)},
     # vectors
+    "resolve": {"GET": everybody(), "POST": everybody({"references": ["initech/private@1.0.0"]})},
+    "vectors-by-digest": {"POST": everybody({"digests": ["sha256:" + "0" * 64]})},
     "vectors": {"GET": everybody()},
     "vector-inspect": {"POST": anyone(body={}, upload=True)},
     "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
