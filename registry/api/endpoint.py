@@ -19,10 +19,15 @@ from rest_framework.views import APIView
 from registry.accounts.models import User
 from registry.api.deprecation import Deprecation
 from registry.api.errors import LengthError
+from registry.api.files import IMMUTABLE, SHORT
 from registry.api.idempotency import once
 from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
+
+# For how long nginx may answer without asking again, by what the answer may be kept for elsewhere. A yank and
+# a change to private show within this.
+KEPT_SECONDS = {IMMUTABLE: 60, SHORT: 10}
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -78,7 +83,17 @@ class Endpoint(APIView):
             allowance.mark(response)
         if self.deprecation:
             self.deprecation.mark(response)
+        if request.headers.get("X-Bearing-Keep") and request.auth is None and response.status_code == 200:
+            self._let_keep(response)
         return response
+
+    def _let_keep(self, response: Any) -> None:
+        """nginx asks so that it may answer others: with what everybody gets, for a moment. Not with downloads
+        by name, since they are counted.
+        """
+        caching = response["Cache-Control"]
+        if caching in KEPT_SECONDS and (self.bucket != "files" or caching == IMMUTABLE):
+            response["X-Accel-Expires"] = str(KEPT_SECONDS[caching])
 
     @property
     def user(self) -> User:

@@ -23,8 +23,6 @@ from registry.storage.services import blob_read
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
-# For how long nginx may answer for a public file named by its digest without asking again.
-PROXY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,7 @@ def file_response(request: Request, file: ServedFile) -> HttpResponse:
         return _with_headers(response, file)
     if (elsewhere := _elsewhere(request, file, span)) is not None:
         return elsewhere
-    response = _with_headers(_own_response(file, span), file)
-    if file.caching == IMMUTABLE and "X-Bearing-Keep" in request.headers:
-        response["X-Accel-Expires"] = str(PROXY_SECONDS)
-    return response
+    return _with_headers(_own_response(file, span), file)
 
 
 def is_fresh(request: Request, etag: str) -> bool:

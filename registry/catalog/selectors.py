@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
 
 from registry.accounts.access import Visibility, held_by, listed_to, may, visible_to
 from registry.accounts.ownership import row_named
@@ -11,7 +11,7 @@ from registry.catalog.models import Alias, AliasEvent, BaseModelRevision, Vector
 from registry.catalog.notices import check_present
 from registry.catalog.states import NAMED, RELEASED, UNRELEASED, VersionState
 from registry.core.errors import NotFoundError
-from registry.core.naming import parse_reference, row_id, version_key
+from registry.core.naming import Reference, parse_reference, row_id, version_key
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
 from steering_core.spec import digest_hex
@@ -130,35 +130,45 @@ def version_list(*, viewer: Any, vector: Vector) -> list[VectorVersion]:
     return released
 
 
-def version_get(*, viewer: Any, owner: str, name: str, reference: str = "latest") -> VectorVersion:
+def version_get(
+    *,
+    viewer: Any,
+    owner: str,
+    name: str,
+    reference: str = "latest",
+    rows: QuerySet[VectorVersion] | None = None,
+) -> VectorVersion:
     """A version by digest, exact version, alias, or `latest`. A yanked version resolves by digest and exact
     version only.
 
+    Args:
+        rows: versions with what the caller reads of them, `version_rows()` if not given. One query, but for
+            names that a vector had.
     Raises:
         NotFoundError: no such vector or version for this viewer; the alias is at a yanked version.
         RemovedError: operators took the vector or the version away.
         InvalidError: the reference is none of the four forms.
     """
     wanted = parse_reference(reference)
-    vector = vector_get(viewer=viewer, owner=owner, name=name)
-    rows = version_rows().filter(vector=vector, state__in=NAMED)
-    if wanted.version:
-        row = rows.filter(version=wanted.version).first()
-    elif wanted.digest:
-        row = _best(rows.filter(artifact_id=digest_hex(wanted.digest)))
-    elif wanted.alias:
-        row = rows.filter(aliases__name=wanted.alias).first()
-    else:
-        row = rows.filter(pk=vector.latest_id).first() if vector.latest_id else None
+    found = _referred(version_rows() if rows is None else rows, wanted)
+    row = _best(
+        found.filter(visible_to(viewer, prefix="vector__"), vector__owner__slug=owner, vector__name=name)
+    )
     if row is None:
-        raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
-    # With the name that was asked for.
-    row.vector = vector
+        # An old name, or a vector without this version: its own 404 says more.
+        vector = vector_get(viewer=viewer, owner=owner, name=name)
+        row = _best(found.filter(vector=vector))
+        if row is None:
+            raise NotFoundError(f"{owner}/{name} has no version {reference}", code="version.not_found")
+        # With the name that was asked for.
+        row.vector = vector
+    check_present(row.vector)
     check_present(row)
     if wanted.alias and row.state == VersionState.YANKED:
+        here = row.vector
         raise NotFoundError(
-            f"{vector}@{wanted.alias} is at version {row.version}, which is yanked: {row.yank_reason}; pin "
-            f"{vector}@{row.version} to have it all the same, or ask the owner to move the alias",
+            f"{here}@{wanted.alias} is at version {row.version}, which is yanked: {row.yank_reason}; pin "
+            f"{here}@{row.version} to have it all the same, or ask the owner to move the alias",
             code="alias.yanked",
         )
     return row
@@ -212,7 +222,7 @@ def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
         NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
         RemovedError: operators took away every version with it that the viewer could see.
     """
-    rows = version_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
+    rows = version_file_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
     named = rows.filter(state__in=NAMED)
     # The row that most may see and use.
     row = _best(named.filter(vector__visibility=Visibility.PUBLIC).exclude(state=VersionState.REMOVED))
@@ -281,8 +291,27 @@ def _best(rows: QuerySet[VectorVersion]) -> VectorVersion | None:
     return rows.order_by(rank, "-published_at").first()
 
 
+def _referred(rows: QuerySet[VectorVersion], wanted: Reference) -> QuerySet[VectorVersion]:
+    """Of these versions those that a reference means, for any vector."""
+    rows = rows.filter(state__in=NAMED)
+    if wanted.version:
+        return rows.filter(version=wanted.version)
+    if wanted.digest:
+        return rows.filter(artifact_id=digest_hex(wanted.digest))
+    if wanted.alias:
+        return rows.filter(aliases__name=wanted.alias)
+    return rows.filter(vector__latest_id=F("pk"))
+
+
 def version_rows() -> QuerySet[VectorVersion]:
     """Versions with what their objects on the wire speak of; who may see them is for the caller to say."""
     return VectorVersion.objects.select_related(
         "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact", "conformance"
+    )
+
+
+def version_file_rows() -> QuerySet[VectorVersion]:
+    """Versions with what their files take, and without the large columns, for downloads."""
+    return VectorVersion.objects.select_related("vector__owner", "artifact", "conformance").defer(
+        "spec", "manifest", "report"
     )

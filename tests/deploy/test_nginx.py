@@ -206,6 +206,24 @@ def test_public_file_by_digest_is_kept_for_as_long_as_the_app_says(nginx: Front)
     assert len(nginx.app.asked) == 1
 
 
+@pytest.mark.parametrize("path", ["/api/v1/resolve?reference=", "/api/v1/vectors/a/b/versions/"])
+def test_what_a_public_name_stands_for_is_kept_by_what_was_asked(nginx: Front, path: str) -> None:
+    keep(nginx.app, "10")
+    assert {nginx.get(f"{path}1.0.0").status_code for _ in range(2)} == {200}
+    assert nginx.get(f"{path}1.0.0", If_None_Match=ETAG).status_code == 304
+    assert len(nginx.app.asked) == 1
+    nginx.get(f"{path}2.0.0")
+    nginx.get(f"{path}1.0.0", Authorization="Bearer brg_x")
+    assert len(nginx.app.asked) == 3
+
+
+def test_downloads_by_name_are_not_kept(nginx: Front) -> None:
+    keep(nginx.app, "10")
+    for _ in range(2):
+        nginx.get()
+    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", ""]
+
+
 def test_answers_to_a_token_are_neither_kept_nor_taken_from_what_is_kept(nginx: Front) -> None:
     path = f"/api/v1/blobs/sha256:{'12' * 32}"
     keep(nginx.app, "300")

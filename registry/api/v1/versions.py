@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from registry.accounts.access import Visibility, check_files
 from registry.api.counting import counted
@@ -22,6 +21,7 @@ from registry.catalog.notices import version_notices
 from registry.catalog.selectors import (
     version_by_digest,
     version_conformance,
+    version_file_rows,
     version_get,
     version_get_by_id,
 )
@@ -32,6 +32,7 @@ from steering_core.formats import conformance
 from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
 
+JSON = "application/json"
 # What a download answers: the native file, another form of it, or word that this form is being made.
 DOWNLOAD: dict[str, Any] = {
     "answer": FILE,
@@ -55,9 +56,10 @@ class VersionGet(Endpoint):
 
     def version(self, row: VectorVersion) -> HttpResponse:
         """The object with an ETag over all it says, since a yank changes it while its file stays."""
-        body = self.wire(VersionSerializer, row)
-        etag = f'"{hashlib.sha256(canonical_json(body)).hexdigest()}"'
-        response = HttpResponse(status=304) if is_fresh(self.request, etag) else Response(body)
+        body = canonical_json(self.wire(VersionSerializer, row))
+        etag = f'"{hashlib.sha256(body).hexdigest()}"'
+        is_known = is_fresh(self.request, etag)
+        response = HttpResponse(status=304) if is_known else HttpResponse(body, content_type=JSON)
         response["ETag"] = etag
         # Of one that is not open it says what this caller may have.
         is_for_all = is_public(row) and row.vector.access == Access.OPEN
@@ -82,7 +84,7 @@ class VersionDownload(Endpoint):
 
     @operation("vectors_version_download", **DOWNLOAD)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
-        row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
+        row = file_version(request, owner, name, ref)
         return artifact_response(self, row, caching=caching_of(ref))
 
 
@@ -104,7 +106,7 @@ class VersionConformance(Endpoint):
 
     @operation("vectors_version_conformance", answer=OBJECT, media_type=conformance.MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, ref: str) -> HttpResponse:
-        row = version_get(viewer=request.user, owner=owner, name=name, reference=ref)
+        row = file_version(request, owner, name, ref)
         return conformance_response(request, row, caching=caching_of(ref))
 
 
@@ -128,6 +130,12 @@ class BlobDownload(Endpoint):
     def get(self, request: Request, sha256: str) -> HttpResponse:
         row = version_by_digest(viewer=request.user, sha256=sha256)
         return artifact_response(self, row, caching=IMMUTABLE)
+
+
+def file_version(request: Request, owner: str, name: str, ref: str) -> VectorVersion:
+    """A version whose files are asked for: without its report, which is larger than most files."""
+    rows = version_file_rows()
+    return version_get(viewer=request.user, owner=owner, name=name, reference=ref, rows=rows)
 
 
 def artifact_response(view: Endpoint, row: VectorVersion, *, caching: str) -> HttpResponse:

@@ -9,6 +9,7 @@ from tests.api.conftest import Api
 from tests.factories import MODEL_HASH, make_artifact, make_vector_version
 
 PATH = "/vectors/acme/formality/versions"
+ONE = f"{PATH}/1.0.0"
 
 
 @pytest.fixture
@@ -108,3 +109,22 @@ def test_public_draft_of_a_public_vector_is_not_shown(owner: Api, nobody: Api, v
     draft = make_vector_version(owner=owner.user, state="extracted", seed=5)
     for path in (f"/versions/{draft.pk}", f"/versions/{draft.pk}/download", f"/blobs/{draft.digest}"):
         assert nobody.get(path).status_code == 404
+
+
+def test_what_the_caller_has_costs_three_queries_at_most(
+    owner: Api, nobody: Api, version: Any, django_assert_max_num_queries: Any
+) -> None:
+    for path in (ONE, f"{ONE}/download"):
+        for api, most in ((nobody, 1), (owner, 3)):
+            etag = {"If-None-Match": api.get(path)["ETag"]}
+            with django_assert_max_num_queries(most):
+                assert api.get(path, **etag).status_code == 304
+
+
+def test_nginx_may_keep_what_everybody_gets(owner: Api, nobody: Api, version: Any) -> None:
+    keep = {"X-Bearing-Keep": "1"}
+    assert nobody.get(ONE, **keep)["X-Accel-Expires"] == "10"
+    refused = [nobody.get(ONE), owner.get(ONE, **keep), nobody.get(f"{PATH}/9.0.0", **keep)]
+    owner.patch("/vectors/acme/formality", {"visibility": "unlisted"})
+    refused.append(nobody.get(ONE, **keep))
+    assert not any(answer.has_header("X-Accel-Expires") for answer in refused)
