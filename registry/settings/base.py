@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "registry.datasets",
     "registry.catalog",
     "registry.serving",
+    "registry.presets",
     "registry.runs",
     "registry.trust",
     "registry.api",

@@ -66,9 +66,9 @@ class PresetMember:
                 "value", f"member {str(self.reference)[:80]!a} is not pinned; expected owner/name@1.2.0"
             )
         _digest("the digest of a member", self.digest)
-        _text("label", self.label, MAX_LABEL, least=1)
-        _text("low_label", self.low_label, MAX_LABEL)
-        _text("high_label", self.high_label, MAX_LABEL)
+        check_text("label", self.label, MAX_LABEL, least=1)
+        check_text("low_label", self.low_label, MAX_LABEL)
+        check_text("high_label", self.high_label, MAX_LABEL)
         low, high = (_number(f"an end of the range of {self.label!a}", end) for end in self.range)
         if not low <= _number(f"the strength of {self.label!a}", self.strength) <= high:
             raise _refused(
@@ -108,9 +108,9 @@ class Preset:
             raise _refused("value", f"name {str(self.name)[:80]!a} is not owner/name")
         if not isinstance(self.version, str) or not _VERSION.fullmatch(self.version):
             raise _refused("value", f"version {str(self.version)[:40]!a} is not MAJOR.MINOR.PATCH")
-        _text("title", self.title, MAX_TITLE)
-        _text("description", self.description, MAX_DESCRIPTION, lines=True)
-        _text("the name of the base model", self.model_name, 200, least=1)
+        check_text("title", self.title, MAX_TITLE)
+        check_text("description", self.description, MAX_DESCRIPTION, lines=True)
+        check_text("the name of the base model", self.model_name, 200, least=1)
         _digest("the model hash", self.model_hash)
         if self.mode not in MODES:
             raise _refused("value", f"mode {str(self.mode)[:20]!a} is none of {', '.join(MODES)}")
@@ -223,6 +223,22 @@ def preset_from_json(fields: object) -> Preset:
     )
 
 
+def check_text(what: str, value: object, most: int, *, least: int = 0, lines: bool = False) -> None:
+    """Refuse what is no text of so many characters, all of which can be seen; `lines` allows line breaks.
+
+    Raises:
+        FormatError: `preset.value`.
+    """
+    if isinstance(value, str) and least <= len(value) <= most:
+        parts = value.split("\n") if lines else [value]
+        # `is_visible_text` has a limit of its own, below that of a description.
+        if all(is_visible_text(part[i : i + 200]) for part in parts for i in range(0, len(part) + 1, 200)):
+            return
+    raise _refused(
+        "value", f"{what} is {str(value)[:40]!a}; expected {least} to {most} characters, none of them hidden"
+    )
+
+
 def _member(fields: object) -> PresetMember:
     found = _object("a member", fields, _MEMBER_FIELDS)
     ends = _list("range", found.pop("range"))
@@ -263,17 +279,6 @@ def _check_composition(preset: Preset) -> None:
     names = [row.get("name") if isinstance(row, dict) else None for row in rows]
     if names != [member.label for member in preset.members]:
         raise _refused("value", "the composition is of other members than the preset has")
-
-
-def _text(what: str, value: object, most: int, *, least: int = 0, lines: bool = False) -> None:
-    if isinstance(value, str) and least <= len(value) <= most:
-        parts = value.split("\n") if lines else [value]
-        # `is_visible_text` has a limit of its own, below that of a description.
-        if all(is_visible_text(part[i : i + 200]) for part in parts for i in range(0, len(part) + 1, 200)):
-            return
-    raise _refused(
-        "value", f"{what} is {str(value)[:40]!a}; expected {least} to {most} characters, none of them hidden"
-    )
 
 
 def _number(what: str, value: object) -> float:

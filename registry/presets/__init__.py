@@ -1,0 +1,1 @@
+"""Presets: named, versioned mixes of pinned vectors."""
