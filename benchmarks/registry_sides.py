@@ -6,6 +6,7 @@ are, and ends what it started.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ class Target:
 
 @contextmanager
 def bearing(data: Path, servers: Servers) -> Iterator[dict[str, Target]]:
-    """The web process as `make serve` runs it, behind nginx with the locations of deploy/nginx.conf."""
+    """The web process as `make serve` runs it, behind nginx with deploy/nginx.conf."""
     app, front = free_port(), free_port()
     environment = {
         **os.environ,
@@ -65,11 +66,8 @@ def bearing(data: Path, servers: Servers) -> Iterator[dict[str, Target]]:
         )
         made: dict[str, Any] = json.loads(filled.stdout)
         _started(undo, web(app).command, environment, data / "web.log", f"http://127.0.0.1:{app}/healthz")
-        locations = f"""
-            location /_blobs/ {{ internal; alias {data}/blobs/; }}
-            location / {{ proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
-                          proxy_set_header Host 127.0.0.1:{front}; }}"""
-        _nginx(undo, data / "nginx", front, locations, upstream=app)
+        configuration = _deployed(data, app, front)
+        _nginx(undo, data / "nginx", front, configuration)
         yield _operations(f"http://127.0.0.1:{front}", made)
 
 
@@ -77,12 +75,16 @@ def _operations(host: str, made: Mapping[str, Any]) -> dict[str, Target]:
     owner_name, version = made["reference"].split("@")
     shown = f"{host}/api/v1/vectors/{owner_name}/versions/{version}"
     token = {"Authorization": f"Bearer {made['token']}"}
-    etag = httpx.get(shown, trust_env=False).headers["ETag"]
+    etag = httpx.get(shown, headers=token, trust_env=False).headers["ETag"]
+    resolve = f"{host}/api/v1/resolve?reference={made['reference']}"
     return {
-        "resolve": Target(f"{host}/api/v1/resolve?reference={made['reference']}"),
+        "resolve": Target(resolve),
         "version show": Target(shown),
+        # What nginx may not answer itself.
+        "resolve, with a token": Target(resolve, token),
+        "version show, with a token": Target(shown, token),
+        "304, with a token": Target(shown, {"If-None-Match": etag, **token}, 304),
         "search": Target(f"{host}/api/v1/vectors?q=tone&limit=20"),
-        "304": Target(shown, {"If-None-Match": etag}, 304),
         "200 KB, authorised": Target(f"{shown}/download", token),
         "200 KB, public digest": Target(f"{host}/api/v1/blobs/{made['digest']}"),
     }
@@ -132,25 +134,51 @@ def static(data: Path, payload: bytes) -> Iterator[dict[str, Target]]:
     files.mkdir()
     (files / "tone.safetensors").write_bytes(payload)
     with ExitStack() as undo:
-        _nginx(undo, data / "nginx-static", port, f"location / {{ root {files}; }}")
+        folder = data / "nginx-static"
+        _nginx(undo, folder, port, _plain(folder, files, port))
         yield {"200 KB": Target(f"http://127.0.0.1:{port}/tone.safetensors")}
 
 
-def _nginx(undo: ExitStack, folder: Path, port: int, locations: str, upstream: int = 9) -> None:
-    folder.mkdir()
-    # nginx drops to this user for its workers; the files are ours.
-    user = "user root;" if os.geteuid() == 0 else ""
+def _deployed(data: Path, app: int, port: int) -> str:
+    """deploy/nginx.conf with other addresses and folders, and without TLS, which no side has here."""
+    text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    changes = {
+        "/tmp/": f"{data}/nginx/",
+        "server web:8000": f"server 127.0.0.1:{app}",
+        "s3:7070": "127.0.0.1:9",
+        "alias /blobs/": f"alias {data}/blobs/",
+        "listen 127.0.0.1:8081": f"listen 127.0.0.1:{free_port()}",
+        "listen 8080": f"listen 127.0.0.1:{free_port()}",
+        "listen 8443 ssl": f"listen 127.0.0.1:{port}",
+        "access_log /dev/stdout combined": "access_log off",
+        "error_log /dev/stderr": f"error_log {data}/nginx/error.log",
+        "X-Forwarded-Proto https": "X-Forwarded-Proto http",
+        "proxy_set_header Host $host;": f"proxy_set_header Host 127.0.0.1:{port};",
+        "location / {": "location = /ready { return 200 ok; }\n        location / {",
+    }
+    for old, new in changes.items():
+        if old not in text:
+            raise RuntimeError(f"deploy/nginx.conf has no {old!r} any more")
+        text = text.replace(old, new)
+    return re.sub(r"^ *(ssl_|http2 ).*;\n", "", text, flags=re.MULTILINE)
+
+
+def _plain(folder: Path, files: Path, port: int) -> str:
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (folder / "nginx.conf").write_text(
-        f"""{user} worker_processes auto; pid {folder}/pid; error_log {folder}/error.log warn; daemon off;
+    return f"""worker_processes auto; pid {folder}/pid; error_log {folder}/error.log warn;
         events {{ worker_connections 1024; }}
         http {{ access_log off; sendfile on; tcp_nopush on; {temporary}
-        upstream app {{ server 127.0.0.1:{upstream}; keepalive 16; }}
-        server {{ listen 127.0.0.1:{port}; {locations}
+        server {{ listen 127.0.0.1:{port}; location / {{ root {files}; }}
             location = /ready {{ return 200 ok; }} }} }}"""
-    )
+
+
+def _nginx(undo: ExitStack, folder: Path, port: int, configuration: str) -> None:
+    folder.mkdir()
+    # nginx drops to this user for its workers; the files are ours.
+    user = "user root; " if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(f"{user}daemon off;\n{configuration}")
     command = ("nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log"))
     _started(undo, command, dict(os.environ), folder / "log", f"http://127.0.0.1:{port}/ready")
 
