@@ -35,6 +35,22 @@ class JsonBody(BaseParser):
             raise ParseError(error.message) from error
 
 
+class RawBody(BaseParser):
+    """The bytes themselves, no more than one part of an upload through this interface has."""
+
+    media_type = "application/octet-stream"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Context | None = None
+    ) -> bytes:
+        refuse_encoded(parser_context)
+        limit = settings.UPLOAD_PART_BYTES["app"]
+        data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise TooLargeError(f"the part is larger than {limit:,} bytes; GET the upload to see its parts")
+        return data
+
+
 class UploadForm(MultiPartParser):
     """A multipart form. An upload past the limit is cut by `core.uploads` and refused here."""
 

@@ -12,5 +12,8 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         from registry.accounts.access import FILE_GATES
         from registry.catalog.gating import file_gate
+        from registry.catalog.selectors import reads_vector_file
+        from registry.uploads.services import READERS
 
         FILE_GATES.append(file_gate)
+        READERS.append(reads_vector_file)

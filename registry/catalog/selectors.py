@@ -4,13 +4,13 @@ from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, When
 
-from registry.accounts.access import Visibility, held_by, listed_to, may, visible_to
+from registry.accounts.access import Visibility, check_files, held_by, listed_to, may, visible_to
 from registry.accounts.ownership import row_named
 from registry.accounts.roles import Role
 from registry.catalog.models import Alias, AliasEvent, BaseModelRevision, Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.states import NAMED, RELEASED, UNRELEASED, VersionState
-from registry.core.errors import NotFoundError
+from registry.core.errors import NotAllowedError, NotFoundError, RemovedError
 from registry.core.naming import Reference, parse_reference, row_id, version_key
 from registry.storage.models import Blob
 from registry.storage.services import blob_read
@@ -233,6 +233,15 @@ def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
         raise NotFoundError("there is no such file", code="blob.not_found")
     check_present(row)
     return row
+
+
+def reads_vector_file(viewer: Any, sha256: str) -> bool:
+    """Whether the viewer may have the native file with this sha256."""
+    try:
+        check_files(viewer, version_by_digest(viewer=viewer, sha256=sha256).vector)
+    except (NotFoundError, NotAllowedError, RemovedError):
+        return False
+    return True
 
 
 def alias_list(*, vector: Vector) -> list[Alias]:

@@ -8,3 +8,9 @@ class DatasetsConfig(AppConfig):
 
     name = "registry.datasets"
     label = "datasets"
+
+    def ready(self) -> None:
+        from registry.datasets.selectors import reads_pairs
+        from registry.uploads.services import READERS
+
+        READERS.append(reads_pairs)

@@ -58,6 +58,12 @@ def dataset_version_preview(*, version: DatasetVersion, rows: int = 5) -> list[d
     return [json.loads(line) for line in lines if line]
 
 
+def reads_pairs(viewer: Any, sha256: str) -> bool:
+    """Whether the viewer may read the pairs of some version whose canonical file has this sha256."""
+    rows = DatasetVersion.objects.filter(visible_to(viewer, prefix="dataset__"), blob_id=sha256)
+    return rows.exists()
+
+
 def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
     """A staged upload of this user.
 

@@ -5,8 +5,6 @@ in one step, `upload_stage` and `upload_commit` do it in two, with a look at the
 """
 
 import logging
-import re
-import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,7 +27,10 @@ from registry.core.errors import InvalidError, NotFoundError
 from registry.core.naming import row_id
 from registry.datasets.models import UPLOAD_LIFETIME, Dataset, DatasetUpload, DatasetVersion
 from registry.storage.models import Blob
-from registry.storage.services import blob_put
+from registry.storage.services import blob_put, blob_read
+from registry.uploads.selectors import upload_blob
+from registry.uploads.services import clean_filename
+from registry.uploads.states import Purpose
 from steering_core.errors import PairsError
 from steering_core.pairs.checks import check_pairs
 from steering_core.pairs.jsonl import write_jsonl
@@ -92,6 +93,24 @@ def dataset_check(*, data: bytes, filename: str = "", negative: bytes | None = N
         report=report,
         preview=preview,
     )
+
+
+def dataset_check_uploaded(*, actor: User, upload_id: str, negative_id: str = "") -> CheckedDataset:
+    """As `dataset_check`, of a complete upload of the actor, or of two.
+
+    Raises:
+        NotFoundError: there is no such upload of the actor.
+        ConflictError: it is not complete.
+        InvalidError: it was announced for something else; or as `dataset_check`.
+        BlobStoreError: the store is out of reach.
+    """
+    uploads = [
+        upload_blob(viewer=actor, upload_id=one, purpose=Purpose.DATASET)
+        for one in (upload_id, negative_id)
+        if one
+    ]
+    data, *others = (blob_read(sha256=upload.sha256) for upload in uploads)
+    return dataset_check(data=data, filename=uploads[0].filename, negative=others[0] if others else None)
 
 
 def dataset_publish(
@@ -189,12 +208,6 @@ def dataset_make_public(*, actor: User, name: str) -> Dataset:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"
-
-
-def clean_filename(filename: str) -> str:
-    """The last part of a path, without control characters, at most 255 characters: for display only."""
-    last = re.split(r"[/\\]", filename)[-1]
-    return "".join(c for c in last if unicodedata.category(c)[0] != "C")[:255]
 
 
 def _target(actor: User, text: str, visibility: str) -> tuple[Namespace, str]:

@@ -241,8 +241,8 @@ def run_queue(
             ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.
-        if run := run_of_key(actor, key):
-            return run, False
+        if made := run_of_key(actor, key):
+            return made, False
         raise
     logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
     return run, True

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "registry.storage",
     "registry.audit",
     "registry.accounts",
+    "registry.uploads",
     "registry.datasets",
     "registry.catalog",
     "registry.serving",
@@ -160,6 +161,13 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
 FILE_UPLOAD_HANDLERS = ["registry.core.uploads.BoundedUploadHandler"]
 UPLOAD_MAX_BYTES = 33 * 1024 * 1024
+# Uploads in parts: straight into the bucket where users reach it, else a request to the app for each part.
+_into_bucket = "s3" if S3 and SERVE_FILES == "redirect" else "app"
+UPLOAD_METHOD = env.chosen("UPLOAD_METHOD", _into_bucket, ("s3", "app"))
+UPLOAD_PART_BYTES = {"s3": 8 * 1024 * 1024, "app": 1024 * 1024}
+UPLOAD_MAX_OPEN = 10
+UPLOAD_SECONDS = 24 * 3600
+UPLOAD_LINK_SECONDS = 3600
 
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
@@ -220,6 +228,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",
+        "UploadStateEnum": "registry.uploads.states.UploadState",
         "AccessEnum": "registry.catalog.states.Access",
         "AccessRequestStateEnum": "registry.catalog.states.RequestState",
         "AccessDecisionEnum": "registry.catalog.gating.DECISIONS",

@@ -1,4 +1,4 @@
-"""The one blob store of this installation, as the settings name it."""
+"""The one blob store of this installation, and its staging, as the settings name them."""
 
 from functools import cache
 from pathlib import Path
@@ -7,6 +7,7 @@ from django.conf import settings
 
 from registry.storage.blobs import BlobStore
 from registry.storage.local import LocalBlobStore
+from registry.storage.staging import LocalStaging, Staging
 
 
 @cache
@@ -17,3 +18,14 @@ def blob_store() -> BlobStore:
 
         return S3BlobStore(settings.S3)
     return LocalBlobStore(Path(settings.BLOB_STORE_PATH))
+
+
+@cache
+def staging() -> Staging:
+    """Beside the blobs: in the bucket, else in the folder."""
+    if settings.S3 is not None:
+        from registry.storage.s3 import S3BlobStore
+        from registry.storage.s3_staging import S3Staging
+
+        return S3Staging(S3BlobStore(settings.S3))
+    return LocalStaging(Path(settings.BLOB_STORE_PATH))

@@ -21,8 +21,8 @@ class Rule:
     Attributes:
         anonymous: whether it works without a token.
         scope: that the token has to have; "" for any.
-        on: "vector" or "dataset" for operations on a row that is seen or not, "run" and "token" for what is
-            somebody's own, "organisation" for those within one, "" for all others.
+        on: "vector" or "dataset" for operations on a row that is seen or not, "run", "token" and "upload" for
+            what is somebody's own, "organisation" for those within one, "" for all others.
         role: the least role, in the organisation that owns the row, to do it.
         hidden: whether who lacks the role is told 404 rather than 403.
         files: whether it gives files, which gated vectors keep back.
@@ -69,12 +69,13 @@ def within(role: int, **more: Any) -> Rule:
 
 
 def own(on: str, *, role: int = OWNER, **more: Any) -> Rule:
-    """It is about a run or a token, which others do not know of."""
+    """It is about a run, a token or an upload, which others do not know of."""
     return Rule(on=on, role=role, hidden=True, **more)
 
 
 PUBLISH = {"version": "9.0.0", "license": "MIT"}
 RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
+UPLOAD = {"sha256": "ab" * 32, "size_bytes": 9, "purpose": "dataset"}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
 
 TABLE: Mapping[str, Mapping[str, Rule]] = {
@@ -126,6 +127,11 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "dataset-version": {"GET": sees("dataset")},
     "dataset-download": {"GET": sees("dataset")},
     "dataset-transfer": {"POST": Rule(scope="manage", on="dataset", role=ADMIN, body={"name": "other"})},
+    # uploads
+    "uploads": {"GET": anyone(), "POST": anyone("write", UPLOAD)},
+    "upload": {"GET": own("upload"), "DELETE": own("upload", scope="write")},
+    "upload-part": {"PUT": own("upload", scope="write", body=b"the part")},
+    "upload-complete": {"POST": own("upload", scope="write")},
     # runs
     "runs": {"GET": anyone(), "POST": anyone("write", RUN)},
     "migrations": {"POST": anyone("write", MOVE)},

@@ -23,6 +23,7 @@ from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector
 from registry.catalog.states import VersionState
 from registry.runs.models import Run
+from registry.uploads.services import Announcement, upload_open
 from tests.api.access_table import ADMIN, NOBODY, OWNER, READER, TABLE, WRITER, Rule
 from tests.factories import (
     make_base_model,
@@ -121,6 +122,8 @@ def make_world() -> World:
         "token_id": token.pk,
         "invitation_id": "00000000-0000-0000-0000-000000000000",
         "run_id": run.pk,
+        "upload_id": upload_open(actor=people["boss"], file=Announcement("ab" * 32, 9, "dataset")).pk,
+        "number": 1,
         "model_hash": make_base_model().model_hash,
     }
     return World(callers, common, vectors, datasets)
@@ -199,8 +202,10 @@ def outcome(who: Caller, name: str, method: str, rule: Rule, parameters: Mapping
             form = {**(rule.body or {}), "file": io.BytesIO(make_pairs_file())}
             answer = who.client.post(path, form)
         else:
-            data = b"" if rule.body is None else json.dumps(rule.body).encode()
-            answer = who.client.generic(method, path, data, "application/json")
+            raw = isinstance(rule.body, bytes)
+            data = rule.body if raw else b"" if rule.body is None else json.dumps(rule.body).encode()
+            kind = "application/octet-stream" if raw else "application/json"
+            answer = who.client.generic(method, path, data, kind)
         transaction.set_rollback(True)
     code = answer.headers.get("X-Error-Code", "")
     assert answer.status_code < 500, (who.name, path, code)

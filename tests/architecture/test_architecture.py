@@ -18,6 +18,7 @@ RANKS = {
     "core": 0,
     "audit": 1,
     "accounts": 2,
+    "uploads": 2,
     "datasets": 3,
     "catalog": 4,
     "discovery": 5,

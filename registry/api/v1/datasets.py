@@ -12,7 +12,7 @@ from registry.api.endpoint import Endpoint
 from registry.api.files import PRIVATE, SHORT, ServedFile, file_response
 from registry.api.notices import with_notices
 from registry.api.pagination import Cursor
-from registry.api.parsers import UploadForm
+from registry.api.parsers import JsonBody, UploadForm
 from registry.api.permissions import AnyToken, ReadOrScopedManage
 from registry.api.schema import FILE, operation
 from registry.api.v1.serializers.datasets import (
@@ -22,12 +22,19 @@ from registry.api.v1.serializers.datasets import (
     DatasetPushBody,
     DatasetQuery,
     DatasetSerializer,
+    DatasetUploadBody,
     DatasetVersionSerializer,
 )
 from registry.api.v1.serializers.lifecycle import MoveBody
 from registry.catalog.notices import moved_notice
 from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
-from registry.datasets.services import MEDIA_TYPE, CheckedDataset, dataset_check, dataset_publish
+from registry.datasets.services import (
+    MEDIA_TYPE,
+    CheckedDataset,
+    dataset_check,
+    dataset_check_uploaded,
+    dataset_publish,
+)
 from registry.datasets.transfers import dataset_move
 
 
@@ -45,23 +52,27 @@ class DatasetCheck(Endpoint):
 
 
 class DatasetPush(Endpoint):
-    """Store a file of pairs as the next version of a dataset; 200 when the newest version has them."""
+    """Store a file of pairs as the next version of a dataset; 200 when the newest version has them.
 
-    parser_classes = [UploadForm]
+    The file is in a form, or it is a complete upload, which JSON names.
+    """
+
+    parser_classes = [UploadForm, JsonBody]
 
     @operation(
         "datasets_push",
         status=201,
         also={200: DatasetVersionSerializer},
         answer=DatasetVersionSerializer,
-        request={UploadForm.media_type: DatasetPushBody},
+        request={UploadForm.media_type: DatasetPushBody, JsonBody.media_type: DatasetUploadBody},
     )
     def post(self, request: Request) -> Response:
-        body = self.parse(DatasetPushBody, request.data)
+        is_json = str(request.content_type).startswith(JsonBody.media_type)
+        body = self.parse(DatasetUploadBody if is_json else DatasetPushBody, request.data)
         version, is_new = dataset_publish(
             actor=self.user,
             name=body["name"],
-            checked=checked(body),
+            checked=self.uploaded(body) if is_json else checked(body),
             visibility=body.get("visibility", ""),
             description=body.get("description", ""),
         )
@@ -70,6 +81,13 @@ class DatasetPush(Endpoint):
             "dataset-version", version.dataset.owner.slug, version.dataset.name, version.number
         )
         return response
+
+    def uploaded(self, body: dict[str, Any]) -> CheckedDataset:
+        """The upload or uploads of a body, read and judged."""
+        negative = body.get("negative_upload") or ""
+        return dataset_check_uploaded(
+            actor=self.user, upload_id=str(body["upload"]), negative_id=str(negative)
+        )
 
 
 class DatasetList(Endpoint):

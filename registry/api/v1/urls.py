@@ -19,6 +19,7 @@ from registry.api.v1 import (
     runs,
     teams,
     tokens,
+    uploads,
     vectors,
     versions,
 )
@@ -70,6 +71,10 @@ urlpatterns = [
     path(f"{DATASET}/transfer", datasets.DatasetTransfer.as_view(), name="dataset-transfer"),
     path(DATASET_VERSION, datasets.DatasetVersionGet.as_view(), name="dataset-version"),
     path(f"{DATASET_VERSION}/download", datasets.DatasetVersionDownload.as_view(), name="dataset-download"),
+    path("uploads", uploads.UploadCollection.as_view(), name="uploads"),
+    path("uploads/<uuid:upload_id>", uploads.UploadItem.as_view(), name="upload"),
+    path("uploads/<uuid:upload_id>/parts/<int:number>", uploads.UploadPartPut.as_view(), name="upload-part"),
+    path("uploads/<uuid:upload_id>/complete", uploads.UploadComplete.as_view(), name="upload-complete"),
     path("migrations", runs.MigrationStart.as_view(), name="migrations"),
     path("runs", runs.RunCollection.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.RunGet.as_view(), name="run"),

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from registry.core.errors import InvalidError, NotFoundError
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.datasets.services import (
-    clean_filename,
     dataset_check,
     dataset_make_public,
     dataset_publish,
@@ -147,13 +144,3 @@ def test_make_public_shows_the_dataset(owner: Any) -> None:
     assert dataset_make_public(actor=owner, name="tone").visibility == "public"
     with pytest.raises(NotFoundError):
         dataset_make_public(actor=owner, name="nothing")
-
-
-@given(st.text(max_size=400))
-def test_clean_filename_leaves_something_showable(filename: str) -> None:
-    cleaned = clean_filename(filename)
-    assert len(cleaned) <= 255
-    assert cleaned.isprintable() or all(
-        not c.isprintable() and c.isspace() for c in cleaned if not c.isprintable()
-    )
-    assert not {"/", "\\", "\0"} & set(cleaned)

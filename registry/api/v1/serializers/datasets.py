@@ -26,14 +26,25 @@ class DatasetFilesBody(Body):
     negative_file = serializers.FileField(allow_empty_file=True, required=False)
 
 
-class DatasetPushBody(DatasetFilesBody):
-    """A file of pairs and where to keep it."""
+class DatasetPlace(Body):
+    """Where pairs are to be kept."""
 
     name = serializers.CharField(max_length=200)
     visibility = VisibilityField(
         required=False, help_text="Counts for a new dataset; private when it is not given."
     )
     description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+
+
+class DatasetPushBody(DatasetFilesBody, DatasetPlace):
+    """A file of pairs and where to keep it."""
+
+
+class DatasetUploadBody(DatasetPlace):
+    """A complete upload of pairs and where to keep it; or two whose lines belong together."""
+
+    upload = serializers.UUIDField(help_text="The id of an upload of yours for a dataset.")
+    negative_upload = serializers.UUIDField(required=False)
 
 
 class DatasetCheckSerializer(serializers.Serializer[Any]):
