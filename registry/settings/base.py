@@ -229,6 +229,7 @@ SPECTACULAR_SETTINGS = {
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",
         "UploadStateEnum": "registry.uploads.states.UploadState",
+        "UploadMethodEnum": "registry.uploads.states.Method",
         "AccessEnum": "registry.catalog.states.Access",
         "AccessRequestStateEnum": "registry.catalog.states.RequestState",
         "AccessDecisionEnum": "registry.catalog.gating.DECISIONS",
