@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
@@ -25,13 +25,21 @@ DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 
 
+@runtime_checkable
+class Paged(Protocol):
+    """What gives its pages itself, such as a search."""
+
+    def page(self, limit: int, cursor: str = "") -> tuple[Sequence[Any], str]:
+        """The rows after a cursor, and the cursor after them, empty on the last page."""
+
+
 class Cursor(BasePagination):
-    """Newest first by (created_at, id), or the given order for a list that is already sorted."""
+    """Newest first by (created_at, id), the given order for a list that is already sorted, or a search's."""
 
     next_cursor: str | None = None
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: object | None = None
+        self, queryset: QuerySet[Any] | Sequence[Any] | Paged, request: Request, view: object | None = None
     ) -> list[Any]:
         """One page of rows with `created_at` and `id`.
 
@@ -41,6 +49,10 @@ class Cursor(BasePagination):
         """
         self.request = request
         limit = page_limit(request.query_params.get("limit", ""))
+        if isinstance(queryset, Paged):
+            found, following = queryset.page(limit, request.query_params.get("cursor", ""))
+            self.next_cursor = following or None
+            return list(found)
         after = decode(request.query_params["cursor"]) if request.query_params.get("cursor") else None
         if isinstance(queryset, QuerySet):
             rows = list(_rows_after(queryset, after)[: limit + 1])

@@ -14,7 +14,7 @@ from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.selectors import version_get_by_id, version_rows
 from registry.catalog.states import TRANSITIONS, UNRELEASED, Origin, VersionState
-from registry.catalog.vectors import vector_to_change, version_record
+from registry.catalog.vectors import vector_changed, vector_to_change, version_record
 from registry.core.errors import ConflictError
 from registry.core.state import transition
 from registry.datasets.models import DatasetVersion
@@ -60,6 +60,7 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
     if vector is None:
         with name_claim(f"{owner}/{name}"):
             vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
+            vector_changed(vector)
     require(actor, Role.WRITER, vector)
     check_present(vector)
     return VectorVersion.objects.create(

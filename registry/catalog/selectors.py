@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, When
 
-from registry.accounts.access import Visibility, check_files, held_by, listed_to, may, visible_to
+from registry.accounts.access import Visibility, check_files, held_by, may, visible_to
 from registry.accounts.ownership import row_named
 from registry.accounts.roles import Role
 from registry.catalog.models import Alias, AliasEvent, BaseModelRevision, Vector, VectorVersion
@@ -63,43 +63,6 @@ def control_list(*, version: VectorVersion, limit: int = 5) -> list[str]:
     for vector_id, sha256 in rows[:CONTROLS_READ]:
         newest.setdefault(vector_id, str(sha256))
     return list(dict.fromkeys(newest.values()))[:limit]
-
-
-def vector_search(
-    *,
-    viewer: Any,
-    query: str = "",
-    owner: str = "",
-    base_model: str = "",
-    verdict: str = "",
-    grade: str = "",
-    mine: bool = False,
-) -> QuerySet[Vector]:
-    """Published vectors the viewer may see, newest first; `mine` gives those that the viewer may
-    change, drafts and all."""
-    rows = Vector.objects.filter(held_by(viewer, Role.WRITER) if mine else listed_to(viewer)).select_related(
-        "owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact"
-    )
-    rows = rows.filter(removed_at=None) if mine else rows.filter(latest__isnull=False)
-    if query:
-        rows = rows.filter(
-            Q(name__icontains=query)
-            | Q(title__icontains=query)
-            | Q(description__icontains=query)
-            | Q(owner__slug__icontains=query)
-            | Q(latest__base_model__model_hash=query)
-        )
-    if owner:
-        rows = rows.filter(owner__slug=owner)
-    if base_model:
-        rows = rows.filter(
-            Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model)
-        )
-    if verdict:
-        rows = rows.filter(latest__verdict=verdict)
-    if grade:
-        rows = rows.filter(latest__grade=grade)
-    return rows
 
 
 def vector_get(*, viewer: Any, owner: str, name: str) -> Vector:

@@ -11,8 +11,10 @@ class ServingConfig(AppConfig):
 
     def ready(self) -> None:
         from registry.core.chores import Chore, add_chore
+        from registry.discovery.entries import RECENT_USE
         from registry.serving.conversions import conversions_sweep
-        from registry.serving.downloads import FLUSH_SECONDS, downloads_flush
+        from registry.serving.downloads import FLUSH_SECONDS, downloads_flush, recent_downloads
 
+        RECENT_USE.append(recent_downloads)
         add_chore(Chore("ring for conversions", conversions_sweep))
         add_chore(Chore("write down downloads", downloads_flush, every_seconds=FLUSH_SECONDS))

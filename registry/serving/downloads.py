@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from registry.catalog.models import VectorVersion
 from registry.core.valkey import AWAY, PREFIX, valkey
-from registry.serving.models import DailyDownloads, DownloadBatch
+from registry.discovery.entries import entries_use
+from registry.serving.models import DailyDownloads, DownloadBatch, VectorDownloads
 
 logger = logging.getLogger(__name__)
 
@@ -110,12 +111,19 @@ def _add(batch: uuid.UUID, counts: Counts) -> int:
     return sum(n for *_, n in rows)
 
 
-def _refresh(vectors: Iterable[uuid.UUID]) -> None:
-    """Add up the days of these vectors anew."""
+def recent_downloads(vectors: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """The downloads of these vectors in the last 30 days, without CI; those that have some."""
+    rows = VectorDownloads.objects.filter(vector__in=vectors)
+    return dict(rows.values_list("vector_id", "last_30_days"))
+
+
+def _refresh(vectors: Collection[uuid.UUID]) -> None:
+    """Add up the days of these vectors anew, and tell the search."""
     today = timezone.now().date()
     with connection.cursor() as cursor:
         for vector in sorted(vectors):
             cursor.execute(_SUM, [today - timedelta(days=RECENT_DAYS), today, vector])
+    entries_use(recent_downloads(list(vectors)))
 
 
 def _refresh_old() -> int:

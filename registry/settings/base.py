@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "registry.uploads",
     "registry.datasets",
     "registry.catalog",
+    "registry.discovery",
     "registry.serving",
     "registry.presets",
     "registry.runs",

@@ -12,8 +12,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from registry.core.errors import InvalidError
+from registry.discovery.search import Found
 
 PAGE_SIZE = 24
+_DAMAGED = "this page link is damaged; start from the first page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,20 @@ class Page:
     def has_others(self) -> bool:
         """Whether there is anything to turn to."""
         return bool(self.next_query or self.first_query)
+
+
+def paginate_found(request: HttpRequest, found: Found, size: int = PAGE_SIZE) -> Page:
+    """The page of a search that `?cursor=` names.
+
+    Raises:
+        InvalidError: the cursor was not given out for this search.
+    """
+    cursor = request.GET.get("cursor", "")
+    try:
+        items, following = found.page(size, cursor)
+    except InvalidError as error:
+        raise InvalidError(_DAMAGED, code=error.code) from error
+    return Page(items, _query(request, following) if following else "", _query(request, "") if cursor else "")
 
 
 def paginate(request: HttpRequest, rows: QuerySet[Any], size: int = PAGE_SIZE) -> Page:
@@ -70,6 +86,4 @@ def _decode(cursor: str) -> tuple[datetime, uuid.UUID]:
             raise ValueError("no time zone")
         return moment, uuid.UUID(row_id)
     except (binascii.Error, ValueError, TypeError, AttributeError) as error:
-        raise InvalidError(
-            "this page link is damaged; start from the first page", code="cursor.invalid"
-        ) from error
+        raise InvalidError(_DAMAGED, code="cursor.invalid") from error

@@ -143,6 +143,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "resolve": {"GET": everybody(), "POST": everybody({"references": ["initech/private@1.0.0"]})},
     "vectors-by-digest": {"POST": everybody({"digests": ["sha256:" + "0" * 64]})},
     "vectors": {"GET": everybody()},
+    "vector-facets": {"GET": everybody()},
     "vector-inspect": {"POST": anyone(body={}, upload=True)},
     "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
     "publish": {"POST": changes(WRITER, PUBLISH, beyond="version.not_found")},

@@ -1,4 +1,4 @@
-"""Vectors: search, read, change the words around them, publish, and look into a file."""
+"""Vectors: read, change the words around them, publish, and look into a file."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,6 @@ from registry.api.v1.serializers.vectors import (
     PublishBody,
     VectorBody,
     VectorFileBody,
-    VectorQuery,
     VectorSerializer,
     VersionBriefSerializer,
     VersionSerializer,
@@ -23,29 +22,9 @@ from registry.api.v1.serializers.vectors import (
 from registry.catalog.models import Vector
 from registry.catalog.notices import vector_notices
 from registry.catalog.releasing import version_publish
-from registry.catalog.selectors import vector_get, vector_search, version_list
+from registry.catalog.selectors import vector_get, version_list
 from registry.catalog.vectors import vector_update
 from steering_core.formats.bearing import inspect_vector
-
-
-class VectorSearch(Endpoint):
-    """Published vectors that you may see, newest first."""
-
-    pagination_class = Cursor
-
-    @operation("vectors_search", answer=VectorSerializer(many=True), parameters=[VectorQuery])
-    def get(self, request: Request) -> Response:
-        query = self.parse(VectorQuery, request.query_params)
-        rows = vector_search(
-            viewer=self.user if query["mine"] else request.user,
-            query=query.get("q", ""),
-            owner=query.get("owner", ""),
-            base_model=query.get("base_model", ""),
-            verdict=query.get("verdict", ""),
-            grade=query.get("grade", ""),
-            mine=query["mine"],
-        )
-        return self.render_page(VectorSerializer, rows.select_related("downloads"))
 
 
 class VectorEndpoint(Endpoint):

@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from registry.catalog.selectors import base_model_list, vector_search
+from registry.catalog.selectors import base_model_list
 from registry.catalog.states import Grade, Verdict
+from registry.discovery.search import Wanted, vector_search
 from registry.web.cards import vector_card
-from registry.web.paging import PAGE_SIZE, paginate
+from registry.web.paging import PAGE_SIZE, paginate_found
 
 VERDICT_WORDS = {"pass": "Passes", "warn": "Warns", "insufficient": "Too little data", "fail": "Fails"}
 
@@ -39,16 +40,10 @@ def _mine(request: HttpRequest) -> HttpResponse:
 
 def _catalog(request: HttpRequest, *, is_mine: bool) -> HttpResponse:
     asked = {name: clean_text(request, name) for name in ("q", "owner", "base_model", "verdict", "grade")}
-    rows = vector_search(
-        viewer=request.user,
-        query=asked["q"],
-        owner=asked["owner"],
-        base_model=asked["base_model"],
-        verdict=asked["verdict"],
-        grade=asked["grade"],
-        mine=is_mine,
-    )
-    page = paginate(request, rows, PAGE_SIZE)
+    facets = {name: (asked[name],) for name in ("base_model", "verdict", "grade") if asked[name]}
+    wanted = Wanted(asked["q"], asked["owner"], facets, mine=is_mine)
+    rows = vector_search(viewer=request.user, wanted=wanted)
+    page = paginate_found(request, rows, PAGE_SIZE)
     models = dict.fromkeys(row.name for row in base_model_list())
     context = {
         "asked": asked,

@@ -13,7 +13,6 @@ from registry.catalog.releasing import version_publish
 from registry.catalog.removal import vector_remove, version_remove
 from registry.catalog.selectors import (
     vector_get,
-    vector_search,
     version_by_digest,
     version_get,
     version_get_by_id,
@@ -28,6 +27,7 @@ from registry.core.errors import (
     NotFoundError,
     RemovedError,
 )
+from registry.discovery.search import Wanted, vector_search
 from tests.factories import make_run, make_user, make_vector_version
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +94,7 @@ def test_removed_vector_takes_all_along_and_keeps_its_name(owner: Any, staff: An
         make_run(owner=owner, vector="formality")
     with pytest.raises(RemovedError):
         version_publish(actor=owner, name="formality", version="1.0.1", license="MIT")
-    assert list(vector_search(viewer=owner, mine=True)) == []
+    assert vector_search(viewer=owner, wanted=Wanted(mine=True)).page(20) == ([], "")
     assert VectorVersion.objects.get(pk=row.pk).state == "removed"
 
 

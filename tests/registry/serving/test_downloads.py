@@ -128,6 +128,7 @@ def test_totals_leave_ci_out_and_forget_what_is_older_than_30_days(version: Vect
     count(version, "token:1")
     downloads_flush()
     assert download_totals(Vector.objects.get(pk=vector.pk)) == {"total": 13, "last_30_days": 6}
+    assert vector.search_entry.downloads == 6
 
     with mock.patch.object(timezone, "now", return_value=timezone.now() + timedelta(days=1)):
         downloads_flush()

@@ -17,25 +17,10 @@ from registry.catalog.gating import access_states, request_url
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import vector_notices, version_notices
 from registry.catalog.selectors import version_source
-from registry.catalog.states import Access, Grade, License, Origin, Verdict, VersionState
+from registry.catalog.states import Access, License, Origin, Verdict, VersionState
 from registry.serving.selectors import download_totals
 
 GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
-
-
-class VectorQuery(serializers.Serializer[Any]):
-    """What to search for."""
-
-    q = serializers.CharField(
-        required=False, max_length=200, allow_blank=True, help_text="Words, or a model hash."
-    )
-    owner = serializers.CharField(required=False, max_length=64)
-    base_model = serializers.CharField(required=False, max_length=200, help_text="Name or model hash.")
-    verdict = serializers.ChoiceField(choices=Verdict.choices, required=False)
-    grade = serializers.ChoiceField(choices=Grade.choices, required=False)
-    mine = serializers.BooleanField(
-        required=False, default=False, help_text="Your own, unpublished ones too."
-    )
 
 
 class VectorBody(Body):

@@ -1,0 +1,1 @@
+"""Finding vectors: by words and facets, by direction, and by the base model that one has."""

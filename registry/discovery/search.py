@@ -1,0 +1,184 @@
+"""Search by words and facets, page by page. What is searched is `entries`; how words are read is `words`.
+
+No page looks at more rows than it has to: without words an index gives them in order; with words the best
+matches by the stored score are ranked anew, a fixed number of them.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.contrib.postgres.search import SearchRank, TrigramWordSimilarity
+from django.db import connection
+from django.db.models import BooleanField, Case, ExpressionWrapper, F, FloatField, Func, QuerySet, Value, When
+
+from registry.accounts.access import held_by, listed_to
+from registry.accounts.roles import Role
+from registry.catalog.models import Vector
+from registry.discovery.cursors import decode_cursor, encode_cursor
+from registry.discovery.models import IS_RELEASED, SearchEntry
+from registry.discovery.words import is_digest, prefix_query, words_of
+
+# As many matches by words are ranked, the best by score; what comes after them is not shown.
+CANDIDATES = 500
+# A word in the name weighs as much as two steps of the verdict, one of the owner's a tenth of that.
+WEIGHTS = (0.1, 0.3, 0.5, 1.0)  # of D, C, B, A
+TEXT_WEIGHT = 4.0
+NAME_BONUS = 3.0
+# Sort orders and what each goes by, largest first; the id comes after all.
+ORDERS: dict[str, tuple[str, ...]] = {
+    "relevance": ("score",),
+    "newest": ("fresh_at",),
+    "downloads": ("downloads", "score"),
+    "verdict": ("verdict_rank", "score"),
+}
+_RELATED = ("owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody searches for; what is empty goes for all.
+
+    Attributes:
+        text: words, each of which something of the vector begins with; or a model hash.
+        facets: facet -> values, of which one is enough. See `entries.FACETS` and `entries.WORKS_ON`.
+        since: published then or later.
+        mine: those that the viewer may change, unpublished ones too.
+        sort: of `ORDERS`.
+    """
+
+    text: str = ""
+    owner: str = ""
+    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: datetime | None = None
+    mine: bool = False
+    sort: str = "relevance"
+
+
+class Found:
+    """The vectors that somebody found, a page at a time: two queries each."""
+
+    def __init__(self, viewer: Any, wanted: Wanted, related: tuple[str, ...] = ()) -> None:
+        self.viewer = viewer
+        self.related = related
+        self.wanted = wanted
+        self.rows = matching(viewer, wanted)
+
+    def page(self, limit: int, cursor: str = "") -> tuple[list[Vector], str]:
+        """The vectors after a cursor, and the cursor after them, empty on the last page.
+
+        Raises:
+            InvalidError: a cursor that was not given out for this order.
+        """
+        rows, keys = self._ranked()
+        if cursor:
+            rows = rows.filter(_comes_after(keys, decode_cursor(cursor, self._order_name(), len(keys))))
+        ordered = rows.order_by(*(F(key).desc() for key in keys), F("vector_id").desc())
+        places = list(ordered.values_list(*keys, "vector_id")[: limit + 1])
+        following = ""
+        if len(places) > limit:
+            following = encode_cursor(self._order_name(), places[limit - 1])
+        if not (places or cursor):
+            return self._almost(limit), ""
+        return _vectors([place[-1] for place in places[:limit]], self.related), following
+
+    def _ranked(self) -> tuple[QuerySet[SearchEntry], tuple[str, ...]]:
+        """The rows and what they are ordered by."""
+        words = words_of(self.wanted.text)
+        if self.wanted.sort != "relevance" or not words or is_digest(self.wanted.text):
+            return self.rows, ORDERS[self.wanted.sort]
+        best = self.rows.order_by(F("score").desc(), F("vector_id").desc())[:CANDIDATES]
+        is_name = When(name="-".join(words).lower(), then=Value(NAME_BONUS))
+        rank = ExpressionWrapper(
+            F("score")
+            + Value(TEXT_WEIGHT) * SearchRank(F("document"), prefix_query(words), weights=list(WEIGHTS))
+            + Case(is_name, default=Value(0.0)),
+            output_field=FloatField(),
+        )
+        return SearchEntry.objects.filter(pk__in=best.values("pk")).annotate(rank=rank), ("rank",)
+
+    def _order_name(self) -> str:
+        return f"{self.wanted.sort}{'-words' if words_of(self.wanted.text) else ''}"
+
+    def _almost(self, limit: int) -> list[Vector]:
+        """What is called nearly like that, where nothing is called like that and PostgreSQL has pg_trgm."""
+        text = " ".join(words_of(self.wanted.text)).lower()
+        if not text or is_digest(self.wanted.text) or not has_trigrams():
+            return []
+        likeness = TrigramWordSimilarity(text, "words")
+        rows = matching(self.viewer, replace(self.wanted, text=""))
+        rows = rows.filter(words__trigram_word_similar=text)
+        ordered = rows.annotate(likeness=likeness).order_by("-likeness", "-score", "-vector_id")
+        return _vectors(list(ordered.values_list("vector_id", flat=True)[:limit]), self.related)
+
+
+def vector_search(*, viewer: Any, wanted: Wanted | None = None, related: tuple[str, ...] = ()) -> Found:
+    """Published vectors that the viewer may see in lists; with `mine` those that they may change.
+
+    Args:
+        related: what to fetch with each vector besides its owner and newest version.
+    """
+    return Found(viewer, wanted or Wanted(), related)
+
+
+def matching(viewer: Any, wanted: Wanted) -> QuerySet[SearchEntry]:
+    """The entries that fit, in no order."""
+    if wanted.mine:
+        rows = SearchEntry.objects.filter(held_by(viewer, Role.WRITER))
+    else:
+        rows = SearchEntry.objects.filter(listed_to(viewer), IS_RELEASED)
+    if wanted.owner:
+        rows = rows.filter(owner__slug=wanted.owner)
+    if wanted.since:
+        rows = rows.filter(fresh_at__gte=wanted.since)
+    for facet, values in wanted.facets.items():
+        if values:
+            rows = rows.filter(facets__overlap=[f"{facet}={value}" for value in values])
+    return _with_words(rows, wanted.text)
+
+
+@cache
+def has_trigrams() -> bool:
+    """Whether the database compares words that are almost alike; asked once in a process."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
+        return cursor.fetchone() is not None
+
+
+def _with_words(rows: QuerySet[SearchEntry], text: str) -> QuerySet[SearchEntry]:
+    text = text.strip()
+    if not text:
+        return rows
+    if is_digest(text):
+        return rows.filter(facets__overlap=[f"model_hash={text}"])
+    words = words_of(text)
+    # Signs alone are in no word of any vector.
+    return rows.filter(document=prefix_query(words)) if words else rows.none()
+
+
+def _vectors(ids: list[uuid.UUID], related: tuple[str, ...]) -> list[Vector]:
+    """These vectors, in this order."""
+    if not ids:
+        return []
+    rows = Vector.objects.filter(pk__in=ids).select_related(*_RELATED, *related)
+    found = {row.pk: row for row in rows}
+    return [found[pk] for pk in ids if pk in found]
+
+
+def _comes_after(keys: tuple[str, ...], place: list[Any]) -> Func:
+    """Comparison of whole rows, which an index answers from the place on, however many rows are equal."""
+    columns = _row(*(F(key) for key in keys), F("vector_id"))
+    return Func(
+        columns,
+        _row(*map(Value, place)),
+        template="%(expressions)s",
+        arg_joiner=" < ",
+        output_field=BooleanField(),
+    )
+
+
+def _row(*parts: Any) -> Func:
+    return Func(*parts, template="(%(expressions)s)", output_field=BooleanField())
