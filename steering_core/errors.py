@@ -8,10 +8,20 @@ SteeringError                 code, message
 ├── ExtractionError           extraction.*
 ├── InjectionError            injection.*
 ├── EvaluationError           evaluation.*
-└── ClientError               client.*     talking to a registry; `status` is the HTTP status
-    ├── NotFoundError
-    ├── NotAllowedError
-    └── DigestMismatchError   client.digest_mismatch   the bytes are not what was promised
+└── ClientError               talking to a registry; `code` is the registry's own or client.*
+    ├── NotFoundError         404, or not in the cache while offline
+    │   ├── YankedError       alias.yanked: an alias whose version was withdrawn
+    │   └── RemovedError      410 and 451: the operators took it away
+    ├── NotAllowedError       401 and 403
+    │   ├── GatedError        access.gated; `request_url` is where to ask
+    │   └── PaidError         access.purchase_required; `purchase_url` is where to buy
+    ├── ConflictError         409 and 412: somebody was faster, or the name is taken
+    ├── InvalidError          400, 413 and 422: what was sent cannot be used
+    ├── RateLimitedError      429; `retry_seconds` says for how long
+    ├── UnreachableError      client.unreachable   nothing answers, or the connection broke each time
+    └── VerificationError     what came, or is kept, is not what was promised
+        ├── DigestMismatchError   client.digest_mismatch   bytes with another sha256; client.version_changed
+        └── LockError             lock.*   what a lock names is not there any more, or the lock is damaged
 
 `code` is a stable dotted id for machines; the message says what came, what was expected and what to do.
 """
@@ -96,7 +106,90 @@ class NotAllowedError(ClientError):
     default_code = "client.not_allowed"
 
 
-class DigestMismatchError(ClientError):
+class YankedError(NotFoundError):
+    """An alias whose version was withdrawn; it works again once its publisher moves it."""
+
+    default_code = "alias.yanked"
+
+
+class RemovedError(NotFoundError):
+    """The operators took it away, for safety or because the law wants it; the message says why."""
+
+    default_code = "removed.safety"
+
+
+class GatedError(NotAllowedError):
+    """The files are for those who were let in; `request_url` is where a POST asks for access."""
+
+    default_code = "access.gated"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, status: int | None = None, request_url: str = ""
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.request_url = request_url
+
+
+class PaidError(NotAllowedError):
+    """The files are for those who bought them; `purchase_url` is the page that sells them."""
+
+    default_code = "access.purchase_required"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, status: int | None = None, purchase_url: str = ""
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.purchase_url = purchase_url
+
+
+class ConflictError(ClientError):
+    """What is there already stands in the way, or somebody was faster."""
+
+    default_code = "client.conflict"
+
+
+class InvalidError(ClientError):
+    """The registry cannot use what was sent."""
+
+    default_code = "client.invalid"
+
+
+class RateLimitedError(ClientError):
+    """Too many requests; `retry_seconds` is how long to wait, None where time alone does not help."""
+
+    default_code = "request.throttled"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        retry_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.retry_seconds = retry_seconds
+
+
+class UnreachableError(ClientError):
+    """Nothing answers at the endpoint, or the connection broke each time."""
+
+    default_code = "client.unreachable"
+
+
+class VerificationError(ClientError):
+    """What came, or what is kept, is not what was promised."""
+
+    default_code = "client.not_verified"
+
+
+class DigestMismatchError(VerificationError):
     """Bytes whose sha256 is not the promised one; they were not kept."""
 
     default_code = "client.digest_mismatch"
+
+
+class LockError(VerificationError):
+    """A lock that is damaged, or names what the registry does not give any more."""
+
+    default_code = "lock.invalid"

@@ -102,6 +102,7 @@ def problem(
     *,
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
+    members: dict[str, str] | None = None,
 ) -> Response:
     """The problem itself. The code and the message stand in headers too, for answers to HEAD."""
     body = {
@@ -112,6 +113,7 @@ def problem(
         "code": code,
         "errors": errors or [],
         "request_id": request_id.get(),
+        **(members or {}),
     }
     response = Response(body, status=status, content_type="application/problem+json", headers=headers)
     response["X-Error-Code"] = code
@@ -139,7 +141,9 @@ def _of_registry(error: RegistryError) -> Response:
         headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, RangeError):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    return problem(error.http_status, error.code, error.message, errors=errors, headers=headers)
+    return problem(
+        error.http_status, error.code, error.message, errors=errors, headers=headers, members=error.members
+    )
 
 
 def _of_rest_framework(error: exceptions.APIException) -> Response:

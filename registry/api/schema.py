@@ -59,6 +59,10 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     errors = FaultSerializer(many=True)  # type: ignore[assignment]  # the wire's name, not DRF's property
     request_id = serializers.CharField()
+    request_url = serializers.CharField(required=False, help_text="Of `access.gated`: where to ask.")
+    purchase_url = serializers.CharField(
+        required=False, help_text="Of `access.purchase_required`: the page that sells it."
+    )
 
 
 class BearerScheme(OpenApiAuthenticationExtension):

@@ -83,9 +83,12 @@ def closed_error(row: Vector) -> NotAllowedError:
         return NotAllowedError(
             f"{row} is for sale; buy it on {settings.PUBLIC_URL}/{row}, then ask with the same account",
             code="access.purchase_required",
+            members={"purchase_url": f"{settings.PUBLIC_URL}/{row}"},
         )
     return NotAllowedError(
-        f"{row} is gated; ask for access with POST {request_url(row)}, or on its page", code="access.gated"
+        f"{row} is gated; ask for access with POST {request_url(row)}, or on its page",
+        code="access.gated",
+        members={"request_url": request_url(row)},
     )
 
 

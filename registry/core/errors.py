@@ -20,18 +20,24 @@ from collections.abc import Mapping
 
 
 class RegistryError(Exception):
-    """Base of the tree."""
+    """Base of the tree; `members` are further ones of the problem (RFC 9457, 3.2) for this code."""
 
     http_status = 500
     default_code = "registry.error"
 
     def __init__(
-        self, message: str, *, code: str | None = None, fields: Mapping[str, str] | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.fields = dict(fields or {})
+        self.members = dict(members or {})
 
 
 class NotFoundError(RegistryError):

@@ -10,15 +10,46 @@ with steer(model, [(vector, 0.3)]):
 
 from steering_core.client.hub import Extraction, Hub, RunUpdate, pull
 from steering_core.client.pulling import Pulled, RegistryWarning
-from steering_core.client.references import Reference, parse_reference
+from steering_core.client.references import Reference, ReferenceSyntaxError, parse_reference
+from steering_core.errors import (
+    ClientError,
+    ConflictError,
+    DigestMismatchError,
+    GatedError,
+    InvalidError,
+    LockError,
+    NotAllowedError,
+    NotFoundError,
+    PaidError,
+    RateLimitedError,
+    RemovedError,
+    UnreachableError,
+    VerificationError,
+    YankedError,
+)
 
 __all__ = [
+    "ClientError",
+    "ConflictError",
+    "DigestMismatchError",
     "Extraction",
+    "GatedError",
     "Hub",
+    "InvalidError",
+    "LockError",
+    "NotAllowedError",
+    "NotFoundError",
+    "PaidError",
     "Pulled",
+    "RateLimitedError",
     "Reference",
+    "ReferenceSyntaxError",
     "RegistryWarning",
+    "RemovedError",
     "RunUpdate",
+    "UnreachableError",
+    "VerificationError",
+    "YankedError",
     "parse_reference",
     "pull",
 ]

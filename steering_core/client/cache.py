@@ -1,11 +1,12 @@
 """What was pulled: files by digest, and which digest a reference meant. Safe for many processes at once.
 
-    blobs/sha256/<64 hex>                             a vector file or a certificate; its digest is checked
-                                                      at every reading
-    refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "yank_reason",
-                                                      "conformance"}
+    blobs/sha256/<64 hex>                             a file by its digest, checked at every reading
+    refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "conformance",
+                                                      "warnings"}
 
-Every write goes to a file of its own that is then renamed, so a reader sees all of it or none.
+Every write goes to a file of its own that is verified, then renamed: a reader sees all of it or none, and
+whoever is killed leaves only a hidden `.part`, which a later writer sweeps. No locks: they fail on network
+file systems, and two writers of one digest write the same bytes.
 """
 
 import hashlib
@@ -14,14 +15,16 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from steering_core.client.incoming import Incoming
 from steering_core.client.references import Reference, parse_reference
-from steering_core.errors import ClientError, DigestMismatchError, FormatError
+from steering_core.errors import ClientError, FormatError
 from steering_core.spec import digest, digest_hex
 
 LEFTOVER_SECONDS = 24 * 3600.0
@@ -31,14 +34,15 @@ LEFTOVER_SECONDS = 24 * 3600.0
 class CachedRef:
     """What a reference stood for when it was last asked; `fetched_at` is ISO 8601 in UTC.
 
-    `conformance` is the digest of the version's certificate, empty for none.
+    `conformance` is the digest of the version's certificate, empty for none; `warnings` are the registry's
+    words about the version, such as that it is yanked.
     """
 
     digest: str
     version: str
     fetched_at: str = ""
-    yank_reason: str | None = None
     conformance: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Cache:
@@ -57,7 +61,9 @@ class Cache:
         return self._blobs / digest_hex(named)
 
     def read(self, named: str) -> bytes | None:
-        """The file with this digest; a damaged one is deleted and counts as missing.
+        """The file with this digest; a damaged one counts as missing, and is replaced by the next download.
+
+        It is not deleted here: another process may have replaced it meanwhile.
 
         Raises:
             ClientError: the file is there but cannot be read.
@@ -65,14 +71,15 @@ class Cache:
         file = self.path(named)
         try:
             data = file.read_bytes()
-            if digest(data) == named:
-                return data
-            file.unlink(missing_ok=True)
         except FileNotFoundError:
-            pass
+            return None
         except OSError as error:
             raise _unusable(file, error) from error
-        return None
+        return data if digest(data) == named else None
+
+    def has(self, named: str) -> bool:
+        """Whether there is a file with this digest; its bytes are checked when it is read."""
+        return bool(named) and self.path(named).is_file()
 
     def write(self, named: str, chunks: Iterable[bytes], *, most_bytes: int) -> Path:
         """Keep a file whose bytes arrive in chunks, if they are what the digest promises.
@@ -81,24 +88,23 @@ class Cache:
             DigestMismatchError: other bytes came, or more than `most_bytes`; nothing is kept.
             ClientError: the folder cannot be written to.
         """
-        file = self.path(named)
-        summed, size = hashlib.sha256(), 0
-        with _replacing(file) as write:
+        with self.incoming(named, most_bytes=most_bytes) as into:
             for chunk in chunks:
-                size += len(chunk)
-                if size > most_bytes:
-                    raise DigestMismatchError(
-                        f"more than {most_bytes:,} bytes came for {named}; nothing was kept. "
-                        "If trying again does not help, tell the registry"
-                    )
-                summed.update(chunk)
-                write(chunk)
-            if summed.hexdigest() != digest_hex(named):
-                raise DigestMismatchError(
-                    f"the {size:,} bytes that came are sha256:{summed.hexdigest()}, not {named} as promised; "
-                    "nothing was kept. If trying again does not help, tell the registry"
-                )
-        return file
+                into.write(chunk)
+        return self.path(named)
+
+    @contextmanager
+    def incoming(self, named: str, *, most_bytes: int) -> Iterator[Incoming]:
+        """What the bytes of a file are written to; in the end they are kept if the digest is theirs.
+
+        Raises:
+            DigestMismatchError: other bytes came, or more than `most_bytes`; nothing is kept.
+            ClientError: the folder cannot be written to.
+        """
+        with _replacing(self.path(named)) as stream:
+            into = Incoming(stream, named, most_bytes)
+            yield into
+            into.check()
 
     def remove(self, named: str) -> None:
         """Forget the file with this digest, if it is there."""
@@ -107,7 +113,8 @@ class Cache:
     def read_ref(self, reference: Reference) -> CachedRef | None:
         """What the reference stood for; None when it was never asked or the note is damaged."""
         try:
-            found = CachedRef(**json.loads(self.ref_path(reference).read_bytes()))
+            noted = json.loads(self.ref_path(reference).read_bytes())
+            found = CachedRef(**noted | {"warnings": tuple(map(str, noted.get("warnings", ())))})
             digest_hex(found.digest)
             if found.conformance:
                 digest_hex(found.conformance)
@@ -122,8 +129,8 @@ class Cache:
             ClientError: the folder cannot be written to.
         """
         noted = asdict(found) | {"fetched_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        with _replacing(self.ref_path(reference)) as write:
-            write(json.dumps(noted, sort_keys=True).encode() + b"\n")
+        with _replacing(self.ref_path(reference)) as stream:
+            stream.write(json.dumps(noted, sort_keys=True).encode() + b"\n")
 
     def ref_path(self, reference: Reference) -> Path:
         """Where the note about a reference is; only what the grammar lets through becomes a path.
@@ -137,15 +144,15 @@ class Cache:
 
 
 @contextmanager
-def _replacing(file: Path) -> Iterator[Callable[[bytes], object]]:
-    """A function to write with; in the end all of it is at `file`, or after an exception nothing."""
+def _replacing(file: Path) -> Iterator[BinaryIO]:
+    """A stream to write to; in the end all of it is at `file`, or after an exception nothing."""
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         _sweep(file.parent)
         try:
             with temporary.open("xb") as stream:
-                yield stream.write
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(file)

@@ -34,7 +34,7 @@ def login(
     if place.endpoint.startswith("http:") and not is_loopback(place.endpoint):
         ui.say(f"warning: {place.endpoint} is not encrypted; the token can be read on the way", "yellow")
     token = check_token(sys.stdin.readline() if token_stdin else _ask(ui, place.endpoint))
-    with Hub(place.endpoint, token, place.home, offline=place.offline) as hub:
+    with Hub(place.endpoint, token, place.home, mode=place.mode) as hub:
         user = hub.whoami()
     store_token(place.home, place.endpoint, token)
     ui.say(f"logged in to {place.endpoint} as {user['username']}")

@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from steering_core.client import tables
-from steering_core.client.hub import TERMINAL_STATES, Extraction, RunUpdate
+from steering_core.client.hub_work import TERMINAL_STATES, Extraction, RunUpdate
 from steering_core.client.text import cell
 from steering_core.client.ui import INTERRUPTED, Ui, command
 from steering_core.errors import ClientError, FormatError

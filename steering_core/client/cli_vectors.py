@@ -152,7 +152,7 @@ def _pulled(found: Pulled) -> Json:
         "version": found.version,
         "digest": found.digest,
         "from_cache": found.from_cache,
-        "yank_reason": found.yank_reason,
+        "warnings": list(found.warnings),
         "model": vector.model.name,
         "model_hash": vector.model.model_hash,
         "window": vector.window and list(vector.window),

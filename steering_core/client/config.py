@@ -10,12 +10,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from steering_core.errors import ClientError
 
 DEFAULT_ENDPOINT = "http://localhost:8000"
 CREDENTIALS = "credentials.json"
+Mode = Literal["auto", "prefer_offline", "offline"]
+MODES: tuple[str, ...] = get_args(Mode)
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -23,12 +26,22 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a client needs to know; `token` is empty for anonymous reading and never shown."""
+    """What a client needs to know; `token` is empty for anonymous reading and never shown.
+
+    Attributes:
+        mode: `auto` asks what may have moved, and takes exact versions and digests from the cache;
+            `prefer_offline` asks only for what the cache knows nothing of; `offline` asks nothing.
+    """
 
     endpoint: str
     home: Path
-    offline: bool = False
+    mode: Mode = "auto"
     token: str = field(default="", repr=False)
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing but the cache is asked."""
+        return self.mode == "offline"
 
 
 def load_config(
@@ -37,12 +50,14 @@ def load_config(
     home: Path | str | None = None,
     offline: bool | None = None,
     *,
+    mode: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
     """The configuration: each value from its argument, else from the environment, else its default.
 
     Raises:
-        ClientError: the endpoint, the token or BEARING_OFFLINE cannot be meant.
+        ClientError: the endpoint, the token or the mode cannot be meant, or `offline` and `mode` contradict
+            each other.
     """
     place = normal_endpoint(endpoint or environment.get("BEARING_ENDPOINT") or DEFAULT_ENDPOINT)
     folder = Path(home or environment.get("BEARING_HOME") or _default_home(environment)).expanduser()
@@ -52,7 +67,7 @@ def load_config(
     return Config(
         endpoint=place,
         home=folder,
-        offline=_switch(environment) if offline is None else offline,
+        mode=_mode(offline, mode, environment),
         token=check_token(secret) if secret else "",
     )
 
@@ -164,11 +179,30 @@ def _default_home(environment: Mapping[str, str]) -> Path:
     return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "bearing"
 
 
-def _switch(environment: Mapping[str, str]) -> bool:
+def _mode(offline: bool | None, mode: str | None, environment: Mapping[str, str]) -> Mode:
+    """What the arguments say, or where there are none, what the environment says."""
+    names = "offline", "mode"
+    if offline is None and mode is None:
+        names = "BEARING_OFFLINE", "BEARING_DOWNLOAD_MODE"
+        offline = _switch(environment)
+        mode = environment.get("BEARING_DOWNLOAD_MODE", "").strip().lower() or None
+    if mode is not None and mode not in MODES:
+        raise ClientError(f"{names[1]} is {mode[:20]!a}; expected {' or '.join(MODES)}", code="client.config")
+    if mode is None:
+        return "offline" if offline else "auto"
+    if offline is not None and offline != (mode == "offline"):
+        raise ClientError(
+            f"{names[0]} says {'' if offline else 'not '}offline and {names[1]} says {mode}; set one of them",
+            code="client.config",
+        )
+    return cast(Mode, mode)
+
+
+def _switch(environment: Mapping[str, str]) -> bool | None:
     value = environment.get("BEARING_OFFLINE", "").strip().lower()
     if value not in _YES | _NO:
         raise ClientError(f"BEARING_OFFLINE is {value[:20]!a}; expected 1 or 0", code="client.config")
-    return value in _YES
+    return value in _YES if value else None
 
 
 def _without_secrets(text: str) -> str:

@@ -1,6 +1,7 @@
-"""One HTTP client for a registry: token, time limits, retries, problem+json to ClientError.
+"""One HTTP client for a registry: token, time limits, retries.
 
-`hub` says what to ask. The token goes to the registry's own origin only, and stands in no message.
+`hub` says what to ask, `refusals` what a refusal means. The token goes to the registry's own origin only,
+and stands in no message.
 """
 
 import json
@@ -10,7 +11,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from importlib import metadata
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,7 +19,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from steering_core.client.config import Config, is_loopback
-from steering_core.errors import ClientError, NotAllowedError, NotFoundError
+from steering_core.client.refusals import problem_of, refusal
+from steering_core.errors import ClientError, UnreachableError
 
 API = "/api/v1"
 MAX_JSON_BYTES = 32 * 1024 * 1024
@@ -32,12 +33,6 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 Json = dict[str, Any]
 T = TypeVar("T")
 FormFile = tuple[str, bytes, str]
-
-
-class UnreachableError(ClientError):
-    """Nothing answers at the endpoint, or the connection broke each time."""
-
-    default_code = "client.unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +118,19 @@ class RegistryClient:
 
         return self.fetch(request, read, elsewhere=False)
 
-    def fetch(self, request: Request, read: Callable[[httpx.Response], T], *, elsewhere: bool) -> T:
+    def fetch(
+        self,
+        request: Request,
+        read: Callable[[httpx.Response], T],
+        *,
+        elsewhere: bool,
+        more_headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> T:
         """What `read` makes of the successful response and its body; tried again when that breaks off.
 
         Args:
             elsewhere: whether a redirect may lead to another host (without the token), as downloads do.
+            more_headers: asked before each try, so that a download goes on where the last one broke off.
 
         Raises:
             ClientError: refused, or unreachable after all attempts.
@@ -135,12 +138,14 @@ class RegistryClient:
         attempt = 1
         while True:
             try:
-                with closing(self._send(request, elsewhere)) as response:
+                with closing(self._send(request, more_headers(), elsewhere)) as response:
                     if response.is_success:
                         return read(response)
                     pause = self._pause_after(request, response, attempt)
                     if pause is None:
-                        raise _refusal(response, self.endpoint)
+                        problem = problem_of(response, _read_all)
+                        wait = _retry_after(response.headers.get("Retry-After", ""))
+                        raise refusal(response, problem, self.endpoint, retry_seconds=wait)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 # Nothing was sent when no connection came about, so any request may be tried again.
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -150,8 +155,8 @@ class RegistryClient:
             time.sleep(pause)
             attempt += 1
 
-    def _send(self, request: Request, elsewhere: bool) -> httpx.Response:
-        headers = dict(request.headers)
+    def _send(self, request: Request, more: Mapping[str, str], elsewhere: bool) -> httpx.Response:
+        headers = {**request.headers, **more}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         response = self._http.send(
@@ -279,40 +284,3 @@ def _retry_after(value: str) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
-
-
-def _refusal(response: httpx.Response, endpoint: str) -> ClientError:
-    """The error that a refusing response stands for."""
-    problem = _problem(response)
-    status = response.status_code
-    code = problem.get("code") or response.headers.get("X-Error-Code") or f"client.http_{status}"
-    message = problem.get("detail") or response.headers.get("X-Error-Message") or _reason(status, endpoint)
-    request_id = problem.get("request_id") or response.headers.get("X-Request-Id")
-    if status >= 500 and request_id:
-        message = f"{str(message).rstrip('.')} (request {request_id})"
-    kind: type[ClientError] = ClientError
-    if status == 404:
-        kind = NotFoundError
-    elif status in (401, 403):
-        kind = NotAllowedError
-        if status == 401:
-            message = f"{str(message).rstrip('.')}. Run bearing login, or set BEARING_TOKEN to a valid token"
-    return kind(str(message)[:2000], code=str(code)[:100], status=status)
-
-
-def _problem(response: httpx.Response) -> Json:
-    if "json" not in response.headers.get("Content-Type", ""):
-        return {}
-    try:
-        body = json.loads(_read_all(response))
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _reason(status: int, endpoint: str) -> str:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "unknown status"
-    return f"{endpoint} answered {status} {phrase} and gave no reason"

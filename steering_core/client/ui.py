@@ -25,13 +25,13 @@ from steering_core.client.references import ReferenceSyntaxError
 from steering_core.client.text import clean
 from steering_core.errors import (
     ClientError,
-    DigestMismatchError,
     FormatError,
     ModelError,
     ModelMismatchError,
     NotAllowedError,
     NotFoundError,
     SteeringError,
+    VerificationError,
 )
 
 OK, FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, NOT_VERIFIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -41,7 +41,7 @@ _EXIT_CODES: tuple[tuple[type[SteeringError], int], ...] = (
     (ReferenceSyntaxError, USAGE),
     (NotFoundError, NOT_FOUND),
     (NotAllowedError, NOT_ALLOWED),
-    (DigestMismatchError, NOT_VERIFIED),
+    (VerificationError, NOT_VERIFIED),
     (FormatError, NOT_VERIFIED),
     (ModelMismatchError, NOT_VERIFIED),
 )

@@ -46,6 +46,7 @@ def test_no_way_leads_around_the_gate(owner: Api, nobody: Api, other: Api, versi
         for api in (nobody, other):
             answer = api.client.get(f"/api/v1{path}")
             assert (answer.status_code, answer["X-Error-Code"]) == (403, "access.gated"), path
+            assert answer.json()["request_url"].endswith(f"/api/v1{PATH}/access-request")
         assert owner.client.get(f"/api/v1{path}").status_code in (200, 202), path
     page = Client().get("/acme/formality/versions/1.0.0/download")
     assert page.status_code == 403

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,12 +26,28 @@ TOKEN = "brg_0123456789abcdefghijklmnopqrstuv000000"
 
 @dataclass
 class Reply:
-    """What the server sends; `cut` closes the connection after so many bytes of the body."""
+    """What the server sends; `cut` closes the connection after so many bytes of the body.
+
+    With an `ETag` it answers a Range whose If-Range fits with the rest, as S3 and nginx do. `hold_seconds` is
+    how long it waits before it closes.
+    """
 
     body: bytes = b"{}"
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    hold_seconds: float = 0.0
+
+    def to(self, asked: dict[str, str]) -> "Reply":
+        """The reply to a request with these headers."""
+        etag, wanted = self.headers.get("ETag"), asked.get("Range", "")
+        if etag is None or asked.get("If-Range") != etag or not wanted:
+            return self
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(self.body):
+            return Reply(b"", 416)
+        place = {"Content-Range": f"bytes {start}-{len(self.body) - 1}/{len(self.body)}"}
+        return Reply(self.body[start:], 206, self.headers | place, self.cut, self.hold_seconds)
 
 
 @dataclass
@@ -81,13 +98,16 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(size)
             server.seen.append(Seen(self.command, self.path, dict(self.headers), body))
             waiting = server.replies.get(f"{self.command} {self.path.partition('?')[0]}", [Reply(status=404)])
-            reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            reply = (waiting.pop(0) if len(waiting) > 1 else waiting[0]).to(dict(self.headers))
             self.send_response(reply.status)
             headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}
             for name, value in (headers | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+            if reply.hold_seconds:
+                self.wfile.flush()
+                time.sleep(reply.hold_seconds)
             self.close_connection = True
 
         do_GET = do_POST = answer
@@ -115,7 +135,8 @@ def other_server() -> Iterator[FaultServer]:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No BEARING_* of the machine reaches a test; the cache folder of the test comes back."""
-    for name in ("BEARING_ENDPOINT", "BEARING_TOKEN", "BEARING_OFFLINE", "COLUMNS", "NO_COLOR"):
+    names = "ENDPOINT", "TOKEN", "OFFLINE", "DOWNLOAD_MODE"
+    for name in (*(f"BEARING_{name}" for name in names), "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BEARING_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
@@ -160,6 +181,7 @@ class Published:
     data: bytes
     digest: str
     version: dict[str, Any]
+    reply: Reply
 
 
 @pytest.fixture
@@ -175,8 +197,7 @@ def publish(server: FaultServer) -> Callable[..., Published]:
             "version": "1.0.0",
             "state": "published",
             "digest": named,
-            "yanked_at": None,
-            "yank_reason": "",
+            "warnings": [],
             "verdict": "pass",
         } | fields
         for selector in ("latest", version["version"], named):
@@ -184,7 +205,7 @@ def publish(server: FaultServer) -> Callable[..., Published]:
         reply = sent or Reply(data)
         server.on(f"GET /vectors/acme/kind/versions/{named}/download", reply)
         server.on(f"GET /blobs/{named}", reply)
-        return Published(data, named, version)
+        return Published(data, named, version, reply)
 
     return serve
 

@@ -64,11 +64,12 @@ def test_write_source_that_breaks_off_leaves_nothing(cache: Cache, tmp_path: Pat
     assert files_in(tmp_path) == []
 
 
-def test_read_damaged_file_is_deleted(cache: Cache) -> None:
+def test_read_damaged_file_counts_as_missing_and_is_replaced(cache: Cache) -> None:
     path = cache.write(NAMED, [DATA], most_bytes=len(DATA))
     path.write_bytes(DATA[:-1])
     assert cache.read(NAMED) is None
-    assert not path.exists()
+    cache.write(NAMED, [DATA], most_bytes=len(DATA))
+    assert cache.read(NAMED) == DATA
 
 
 @pytest.mark.parametrize(
@@ -127,10 +128,10 @@ def test_write_into_a_home_that_is_a_file_says_so(tmp_path: Path) -> None:
 def test_write_ref_then_read_ref_gives_it_back(cache: Cache, text: str) -> None:
     reference = parse_reference(text)
     assert cache.read_ref(reference) is None
-    cache.write_ref(reference, CachedRef(NAMED, "1.0.0", yank_reason="wrong sign"))
+    cache.write_ref(reference, CachedRef(NAMED, "1.0.0", warnings=("yanked: wrong sign",)))
     found = cache.read_ref(reference)
     assert found is not None
-    assert (found.digest, found.version, found.yank_reason) == (NAMED, "1.0.0", "wrong sign")
+    assert (found.digest, found.version, found.warnings) == (NAMED, "1.0.0", ("yanked: wrong sign",))
     assert found.fetched_at.endswith("+00:00")
 
 

@@ -184,11 +184,11 @@ def test_pull_flipped_byte_ends_with_5_and_writes_nothing(
 
 
 def test_pull_yanked_version_warns_on_stderr_only(bearing: Any, publish: Any) -> None:
-    publish(state="yanked", yanked_at="2026-11-22T00:00:00Z", yank_reason="wrong sign")
+    publish(state="yanked", warnings=[{"code": "version.yanked", "message": "yanked: wrong sign"}])
     done = bearing("pull", "acme/kind@1.0.0", "--json")
     assert done.exit_code == 0
-    assert json.loads(done.stdout)["yank_reason"] == "wrong sign"
-    assert done.stderr.startswith("warning: acme/kind@1.0.0 was yanked by its publisher: wrong sign")
+    assert json.loads(done.stdout)["warnings"] == ["yanked: wrong sign"]
+    assert done.stderr.startswith("warning: yanked: wrong sign")
 
 
 def test_pull_offline_option_uses_the_cache(bearing: Any, publish: Any, server: Any) -> None:

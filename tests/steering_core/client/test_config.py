@@ -43,6 +43,38 @@ def test_load_config_arguments_come_before_the_environment(tmp_path: Path) -> No
     assert not given.offline
 
 
+@pytest.mark.parametrize(
+    ("offline", "mode", "meant"),
+    [
+        ("", "", "auto"),
+        ("1", "", "offline"),
+        ("0", "prefer_offline", "prefer_offline"),
+        ("", "OFFLINE", "offline"),
+        ("1", "offline", "offline"),
+    ],
+)
+def test_load_config_mode_of_the_environment(tmp_path: Path, offline: str, mode: str, meant: str) -> None:
+    environment = {"BEARING_OFFLINE": offline, "BEARING_DOWNLOAD_MODE": mode}
+    assert load_config(home=tmp_path, environment=environment).mode == meant
+
+
+@pytest.mark.parametrize(
+    ("offline", "mode", "message"),
+    [
+        ("1", "auto", "BEARING_OFFLINE says offline and BEARING_DOWNLOAD_MODE says auto"),
+        ("0", "offline", "says not offline and BEARING_DOWNLOAD_MODE says offline"),
+        ("", "sometimes", "expected auto or prefer_offline or offline"),
+    ],
+)
+def test_load_config_mode_that_cannot_be_meant_is_refused(
+    tmp_path: Path, offline: str, mode: str, message: str
+) -> None:
+    environment = {"BEARING_OFFLINE": offline, "BEARING_DOWNLOAD_MODE": mode}
+    with pytest.raises(ClientError, match=message) as refused:
+        load_config(home=tmp_path, environment=environment)
+    assert refused.value.code == "client.config"
+
+
 def test_load_config_stored_token_belongs_to_its_endpoint(tmp_path: Path) -> None:
     store_token(tmp_path, "https://one.example", "brg_one")
     assert load_config("https://one.example", home=tmp_path, environment={}).token == "brg_one"

@@ -11,8 +11,20 @@ from typing import Any
 import pytest
 
 from steering_core.client.config import Config
-from steering_core.client.http import RegistryClient, Request, Retries, UnreachableError
-from steering_core.errors import ClientError, NotAllowedError, NotFoundError
+from steering_core.client.http import RegistryClient, Request, Retries
+from steering_core.errors import (
+    ClientError,
+    ConflictError,
+    GatedError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    PaidError,
+    RateLimitedError,
+    RemovedError,
+    UnreachableError,
+    YankedError,
+)
 
 QUICK = Retries(attempts=3, first_pause=0.01, longest_pause=0.02)
 
@@ -128,17 +140,48 @@ def test_get_nobody_listening_is_unreachable_and_says_where(tmp_path: Path, toke
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
-    [(401, NotAllowedError), (403, NotAllowedError), (404, NotFoundError), (422, ClientError)],
+    ("status", "code", "kind"),
+    [
+        (401, "token.expired", NotAllowedError),
+        (403, "some.code", NotAllowedError),
+        (403, "access.gated", GatedError),
+        (403, "access.purchase_required", PaidError),
+        (404, "some.code", NotFoundError),
+        (404, "alias.yanked", YankedError),
+        (409, "some.code", ConflictError),
+        (410, "removed.safety", RemovedError),
+        (412, "precondition.failed", ConflictError),
+        (422, "some.code", InvalidError),
+        (429, "run.quota", RateLimitedError),
+        (451, "removed.legal", RemovedError),
+        (418, "some.code", ClientError),
+    ],
 )
-def test_get_refusal_becomes_an_error_with_code_and_message(
-    server: Any, client: RegistryClient, token: str, status: int, kind: type[ClientError]
+def test_get_refusal_becomes_the_error_of_its_code_or_status(
+    server: Any, client: RegistryClient, token: str, status: int, code: str, kind: type[ClientError]
 ) -> None:
-    server.on("GET /me", server.problem(status, "some.code", "because"))
-    with pytest.raises(kind, match="because") as refused:
+    server.on("GET /me", server.problem(status, code, "because"))
+    with pytest.raises(ClientError, match="because") as refused:
         client.get("/me")
-    assert (refused.value.code, refused.value.status) == ("some.code", status)
+    assert type(refused.value) is kind
+    assert (refused.value.code, refused.value.status) == (code, status)
     assert token not in str(refused.value)
+
+
+def test_get_refusal_says_where_to_ask_where_to_buy_and_how_long_to_wait(
+    server: Any, client: RegistryClient
+) -> None:
+    server.on("GET /me", server.problem(429, "request.throttled", "slowly", **{"Retry-After": "3600"}))
+    with pytest.raises(RateLimitedError) as throttled:
+        client.get("/me")
+    assert throttled.value.retry_seconds == 3600
+    for code, member in (("access.gated", "request_url"), ("access.purchase_required", "purchase_url")):
+        problem = server.problem(403, code, "no")
+        problem.body = problem.body[:-1] + f', "{member}": "https://r.example/ask"}}'.encode()
+        server.on("GET /me", problem)
+        with pytest.raises(NotAllowedError) as refused:
+            client.get("/me")
+        assert getattr(refused.value, member) == "https://r.example/ask"
 
 
 def test_get_refusal_without_a_body_takes_code_and_message_from_the_headers(

@@ -1,0 +1,116 @@
+"""Vectors of a registry, as methods: find, pull, publish, withdraw. `hub` puts all nouns together."""
+
+from steering_core.client import pulling
+from steering_core.client.connection import Connection, given, plain_id
+from steering_core.client.http import Json
+from steering_core.client.pulling import Pulled
+from steering_core.client.references import (
+    Reference,
+    ReferenceSyntaxError,
+    parse_name,
+    parse_reference,
+    parse_version,
+)
+from steering_core.errors import NotFoundError
+from steering_core.vector import SteeringVector
+
+
+class Vectors(Connection):
+    """What can be done with vectors."""
+
+    def pull(self, reference: str) -> SteeringVector:
+        """A verified vector, from the cache or the registry.
+
+        Raises:
+            NotFoundError: no such version for this token.
+            DigestMismatchError: the bytes are not what was promised; nothing was kept.
+            FormatError: the file is no Bearing vector.
+        """
+        return self.pull_file(reference).vector
+
+    def pull_file(self, reference: str) -> Pulled:
+        """As `pull`, with the digest, the version and the path of the cached file."""
+        return pulling.pull(parse_reference(reference), self.source)
+
+    def conformance(self, reference: str) -> bytes:
+        """The verified certificate of a version, from the cache or the registry: what an engine must do with
+        the vector. `steering_core.formats.conformance.read_certificate` reads it.
+
+        Raises:
+            NotFoundError: no such version for this token, or it has no certificate.
+            DigestMismatchError: the bytes are not what was promised; nothing was kept.
+        """
+        return pulling.pull_conformance(parse_reference(reference), self.source)
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        owner: str = "",
+        base_model: str = "",
+        verdict: str = "",
+        grade: str = "",
+        mine: bool = False,
+        limit: int = 50,
+    ) -> list[Json]:
+        """Vectors with a released version, newest first; `mine` gives the token owner's, drafts and all."""
+        wanted = {"q": query, "owner": owner, "base_model": base_model, "verdict": verdict, "grade": grade}
+        return self._pages("/vectors", wanted | {"mine": "1" if mine else ""}, limit)
+
+    def show(self, reference: str) -> Json:
+        """A version with its report. A name without a release gives its owner the newest extracted draft.
+
+        Raises:
+            NotFoundError: no such version for this token.
+        """
+        asked = parse_reference(reference)
+        if not asked.owner:
+            raise ReferenceSyntaxError(f"{asked} names a file only; give owner/name or owner/name@{asked}")
+        try:
+            return dict(self.client.get(f"{_vector_path(asked)}/versions/{asked.selector}"))
+        except NotFoundError:
+            draft = self._newest_draft(asked) if asked.is_latest else None
+            if draft is None:
+                raise
+            return draft
+
+    def version(self, version_id: str) -> Json:
+        """A version by its row id; the token owner's drafts too."""
+        return dict(self.client.get(f"/versions/{plain_id(version_id)}"))
+
+    def versions(self, name: str, *, limit: int = 100) -> list[Json]:
+        """The versions of a vector, highest first; the owner's drafts come before them."""
+        owner, vector = parse_name(name)
+        return self._pages(f"/vectors/{owner}/{vector}/versions", {}, limit)
+
+    def publish(
+        self, name: str, *, version: str, license: str, visibility: str = "", draft_id: str = ""
+    ) -> Json:
+        """Release an extracted draft for good: the newest, unless `draft_id` says which."""
+        owner, vector = parse_name(name)
+        body = {"version": parse_version(version), "license": license}
+        body |= given({"visibility": visibility, "draft_id": draft_id})
+        return self._post(f"/vectors/{owner}/{vector}/publish", body)
+
+    def yank(self, name: str, *, version: str, reason: str) -> Json:
+        """Warn everybody off a released version; it stays downloadable by exact version and digest."""
+        owner, vector = parse_name(name)
+        path = f"/vectors/{owner}/{vector}/versions/{parse_version(version)}/yank"
+        return self._post(path, {"reason": reason})
+
+    def unyank(self, name: str, *, version: str) -> Json:
+        """Take a yank back."""
+        owner, vector = parse_name(name)
+        return self._post(f"/vectors/{owner}/{vector}/versions/{parse_version(version)}/unyank", {})
+
+    def _newest_draft(self, asked: Reference) -> Json | None:
+        try:
+            rows = self.versions(f"{asked.owner}/{asked.name}")
+        except NotFoundError:
+            return None
+        best = sorted(rows, key=lambda row: row.get("state") != "extracted")
+        return self.version(str(best[0]["id"])) if best else None
+
+
+def _vector_path(reference: Reference) -> str:
+    return f"/vectors/{reference.owner}/{reference.name}"
