@@ -10,7 +10,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NOT_FOR_CLIENTS = tuple("django rest_framework celery boto3 psycopg torch transformers sklearn gguf".split())
+NOT_FOR_CLIENTS = ("django", "rest_framework", "celery", "boto3", "psycopg", "torch", "transformers", "gguf")
 
 
 def requirements(name: str) -> list[Requirement]:
