@@ -23,6 +23,8 @@ IF_MATCH = OpenApiParameter(
 PATTERNS = {
     **dict.fromkeys(("owner", "name", "slug", "team"), SLUG),
     "ref": REFERENCE,
+    # Presets have no aliases; a draft is named by its id.
+    "preset_ref": rf"latest|{SEMVER}|sha256:[0-9a-f]{{64}}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}",
     "alias": ALIAS,
     "version": SEMVER,
     "sha256": "[0-9a-f]{64}",

@@ -236,6 +236,11 @@ SPECTACULAR_SETTINGS = {
         "AccessDecisionEnum": "registry.catalog.gating.DECISIONS",
         "ResolvedKindEnum": "registry.catalog.resolving.KINDS",
         "FileAccessStateEnum": "registry.catalog.gating.FILE_STATES",
+        "AccessModeEnum": "registry.catalog.states.AccessMode",
+        "VerdictEnum": "registry.catalog.states.Verdict",
+        "MixModeEnum": "registry.presets.states.MixMode",
+        "MixVerdictEnum": "registry.presets.states.MixVerdict",
+        "PresetStateEnum": "registry.presets.states.PresetState",
     },
 }
 

@@ -21,8 +21,8 @@ class Rule:
     Attributes:
         anonymous: whether it works without a token.
         scope: that the token has to have; "" for any.
-        on: "vector" or "dataset" for operations on a row that is seen or not, "run", "token" and "upload" for
-            what is somebody's own, "organisation" for those within one, "" for all others.
+        on: "vector", "dataset" or "preset" for operations on a row that is seen or not, "run", "token" and
+            "upload" for what is somebody's own, "organisation" for those within one, "" for all others.
         role: the least role, in the organisation that owns the row, to do it.
         hidden: whether who lacks the role is told 404 rather than 403.
         files: whether it gives files, which gated vectors keep back.
@@ -58,9 +58,9 @@ def sees(on: str = "vector", **more: Any) -> Rule:
     return Rule(anonymous=True, on=on, **more)
 
 
-def changes(role: int, body: Any = None, *, scope: str = "write", **more: Any) -> Rule:
-    """It changes a vector."""
-    return Rule(scope=scope, on="vector", role=role, body=body, **more)
+def changes(role: int, body: Any = None, *, scope: str = "write", on: str = "vector", **more: Any) -> Rule:
+    """It changes a vector, or a preset."""
+    return Rule(scope=scope, on=on, role=role, body=body, **more)
 
 
 def within(role: int, **more: Any) -> Rule:
@@ -77,6 +77,8 @@ PUBLISH = {"version": "9.0.0", "license": "MIT"}
 RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
 UPLOAD = {"sha256": "ab" * 32, "size_bytes": 9, "purpose": "dataset"}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
+
+MIX = {"members": [{"reference": "initech/public", "strength": 0.1}]}
 
 TABLE: Mapping[str, Mapping[str, Rule]] = {
     "me": {"GET": anyone()},
@@ -184,4 +186,19 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "draft-conformance": {"GET": sees(files=True)},
     "draft-blind-test": {"GET": sees(beyond="blind.no_material")},
     "blob": {"GET": sees(files=True)},
+    # presets
+    "presets": {"GET": everybody(), "POST": anyone("write", {"name": "mine", **MIX})},
+    "preset": {"GET": sees("preset"), "PATCH": changes(WRITER, {"title": "x"}, on="preset")},
+    "preset-publish": {
+        "POST": changes(WRITER, {"version": "9.0.0"}, on="preset", beyond="preset.version_not_found"),
+    },
+    "preset-versions": {"GET": sees("preset"), "POST": changes(WRITER, MIX, on="preset")},
+    "preset-version": {
+        "GET": sees("preset", by_name=True),
+        "DELETE": changes(WRITER, on="preset", by_name=True),
+    },
+    "preset-download": {"GET": sees("preset", by_name=True)},
+    "preset-uses": {"GET": sees("preset", by_name=True)},
+    "preset-yank": {"POST": changes(WRITER, {"reason": "too warm"}, on="preset", by_name=True)},
+    "preset-unyank": {"POST": changes(WRITER, on="preset", by_name=True)},
 }

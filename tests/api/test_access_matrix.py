@@ -22,6 +22,8 @@ from registry.api.v1.urls import urlpatterns
 from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector
 from registry.catalog.states import VersionState
+from registry.presets.drafts import MemberWish, PresetWish, preset_create
+from registry.presets.publishing import preset_publish
 from registry.runs.models import Run
 from registry.uploads.services import Announcement, upload_open
 from tests.api.access_table import ADMIN, NOBODY, OWNER, READER, TABLE, WRITER, Rule
@@ -47,6 +49,8 @@ VECTORS = {
     "draft": WRITER,
 }
 DATASETS = {"public": NOBODY, "unlisted": NOBODY, "shared": READER, "private": WRITER}
+PRESETS = {"public": NOBODY, "unlisted": NOBODY, "shared": READER, "private": WRITER, "draft": WRITER}
+SEEN = {"vector": VECTORS, "dataset": DATASETS, "preset": PRESETS}
 VISIBILITY = {"shared": "organisation", "yanked": "public", "gated": "public", "draft": "private"}
 OPERATIONS = [
     (pattern.name, method.upper())
@@ -72,12 +76,11 @@ class Caller:
 
 @dataclass(frozen=True)
 class World:
-    """The rows, as the parameters of paths: for all, and for each kind of vector and data set."""
+    """The rows, as the parameters of paths: for all, and for each kind of what `SEEN` names."""
 
     callers: list[Caller]
     common: Mapping[str, Any]
-    vectors: Mapping[str, Mapping[str, Any]]
-    datasets: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,7 @@ def make_world() -> World:
         make_dataset_version(people["boss"], f"initech/{kind}", visibility)
         datasets[kind] = {"owner": "initech", "name": kind, "number": 1}
     vectors = {kind: make_vector(people["boss"], kind, seed) for seed, kind in enumerate(VECTORS)}
+    presets = {kind: make_preset(people["boss"], kind) for kind in PRESETS}
     run = Run.objects.get(vector_version=vectors["private"]["version_id"])
     common = {
         "slug": "initech",
@@ -126,7 +130,7 @@ def make_world() -> World:
         "number": 1,
         "model_hash": make_base_model().model_hash,
     }
-    return World(callers, common, vectors, datasets)
+    return World(callers, common, {"vector": vectors, "dataset": datasets, "preset": presets})
 
 
 def caller(name: str, role: int, user: Any, scopes: tuple[str, ...]) -> Caller:
@@ -154,6 +158,16 @@ def make_vector(boss: Any, kind: str, seed: int) -> dict[str, Any]:
     }
 
 
+def make_preset(boss: Any, kind: str) -> dict[str, Any]:
+    """A preset of this kind, of the public vector."""
+    mix = [MemberWish("initech/public", 0.1)]
+    visibility = VISIBILITY.get(kind, kind)
+    preset_create(actor=boss, wish=PresetWish(f"initech/{kind}", mix, visibility=visibility))
+    if kind != "draft":
+        preset_publish(actor=boss, owner="initech", name=kind, version="1.0.0")
+    return {"owner": "initech", "name": kind, "preset_ref": "1.0.0", "version": "1.0.0"}
+
+
 def test_every_operation_has_a_line() -> None:
     listed = {(name, method) for name, methods in TABLE.items() for method in methods}
     assert set(OPERATIONS) == listed, "write a line for it in tests/api/access_table.py"
@@ -163,8 +177,7 @@ def test_every_operation_has_a_line() -> None:
 def test_operation_is_for_those_that_the_table_names(name: str, method: str, world: World) -> None:
     rule = TABLE[name][method]
     kinds: Mapping[str, Mapping[str, Any]] = {"": {}}
-    if rule.on in ("vector", "dataset"):
-        kinds = world.vectors if rule.on == "vector" else world.datasets
+    kinds = world.rows.get(rule.on, kinds)
     wrong = [
         f"{who.name} on {kind or name}: {found}, not {wanted}"
         for kind, parameters in kinds.items()
@@ -182,9 +195,8 @@ def expected(rule: Rule, who: Caller, kind: str) -> str:
         return "401"
     if rule.scope and rule.scope not in who.scopes:
         return "403"
-    if rule.on in ("vector", "dataset"):
-        sees = (VECTORS if rule.on == "vector" else DATASETS)[kind]
-        if who.role < sees or (rule.by_name and kind == "draft"):
+    if rule.on in SEEN:
+        if who.role < SEEN[rule.on][kind] or (rule.by_name and kind == "draft"):
             return "404"
         if rule.files and kind == "gated" and FILE_GATES and who.role < READER:
             return "403"

@@ -16,6 +16,7 @@ from registry.api.v1 import (
     gating,
     lifecycle,
     organisations,
+    presets,
     resolve,
     runs,
     teams,
@@ -39,6 +40,8 @@ VECTOR = "vectors/<str:owner>/<str:name>"
 VERSION = f"{VECTOR}/versions"
 ORGANISATION = "organisations/<str:slug>"
 TEAM = f"{ORGANISATION}/teams/<str:team>"
+PRESET = "presets/<str:owner>/<str:name>"
+PRESET_VERSION = f"{PRESET}/versions/<str:preset_ref>"
 DATASET = "datasets/<str:owner>/<str:name>"
 DATASET_VERSION = f"{DATASET}/versions/<int:number>"
 
@@ -133,6 +136,15 @@ urlpatterns = [
         name="draft-conformance",
     ),
     path("versions/<uuid:version_id>/blind-test", blind.DraftBlindTest.as_view(), name="draft-blind-test"),
+    path("presets", presets.PresetCollection.as_view(), name="presets"),
+    path(PRESET, presets.PresetItem.as_view(), name="preset"),
+    path(f"{PRESET}/publish", presets.PresetPublish.as_view(), name="preset-publish"),
+    path(f"{PRESET}/versions", presets.PresetVersionCollection.as_view(), name="preset-versions"),
+    path(PRESET_VERSION, presets.PresetVersionItem.as_view(), name="preset-version"),
+    path(f"{PRESET_VERSION}/download", presets.PresetDownload.as_view(), name="preset-download"),
+    path(f"{PRESET_VERSION}/uses", presets.PresetUses.as_view(), name="preset-uses"),
+    path(f"{PRESET}/versions/<str:version>/yank", presets.PresetYank.as_view(), name="preset-yank"),
+    path(f"{PRESET}/versions/<str:version>/unyank", presets.PresetUnyank.as_view(), name="preset-unyank"),
     path("blobs/sha256:<sha256:sha256>", versions.BlobDownload.as_view(), name="blob"),
     re_path("", UnknownPath.as_view()),
 ]

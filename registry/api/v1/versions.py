@@ -14,6 +14,7 @@ from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_respo
 from registry.api.notices import with_notices
 from registry.api.schema import FILE, OBJECT, operation
 from registry.api.v1.downloads import converted, converted_name
+from registry.api.v1.presets import preset_file
 from registry.api.v1.serializers.downloads import ConversionSerializer, DownloadQuery
 from registry.api.v1.serializers.vectors import VersionSerializer
 from registry.catalog.models import VectorVersion
@@ -27,8 +28,9 @@ from registry.catalog.selectors import (
 )
 from registry.catalog.states import RELEASED, Access
 from registry.core.errors import NotFoundError
+from registry.presets.selectors import preset_version_by_digest
 from registry.storage.models import Blob
-from steering_core.formats import conformance
+from steering_core.formats import conformance, preset
 from steering_core.formats.bearing import MEDIA_TYPE
 from steering_core.spec import canonical_json
 
@@ -122,13 +124,19 @@ class DraftConformance(Endpoint):
 
 
 class BlobDownload(Endpoint):
-    """A native file by its digest alone."""
+    """A native file, or the file of a preset, by its digest alone."""
 
     bucket = "files"
 
-    @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE)
+    @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE, also={(200, preset.MEDIA_TYPE): OBJECT})
     def get(self, request: Request, sha256: str) -> HttpResponse:
-        row = version_by_digest(viewer=request.user, sha256=sha256)
+        try:
+            row = version_by_digest(viewer=request.user, sha256=sha256)
+        except NotFoundError:
+            mix = preset_version_by_digest(viewer=request.user, sha256=sha256)
+            if mix is None:
+                raise
+            return preset_file(request, mix, caching=IMMUTABLE)
         return artifact_response(self, row, caching=IMMUTABLE)
 
 
