@@ -1,17 +1,17 @@
 """How django-allauth treats usernames here, and how it keeps the secrets of second factors."""
 
-import base64
-import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from registry.accounts.names import for_a_form, name_race, owner_name_problem
+from registry.core.sealing import seal, unseal
+
+# Part of the key; another word would lock out everybody who has a second factor.
+PURPOSE = "second factors"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -34,16 +34,7 @@ class MFAAdapter(DefaultMFAAdapter):
     """
 
     def encrypt(self, text: str) -> str:
-        return _cipher().encrypt(text.encode()).decode()
+        return seal(PURPOSE, text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _cipher().decrypt(encrypted_text.encode()).decode()
-
-
-def _cipher() -> MultiFernet:
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
-
-
-def _derived(key: str) -> bytes:
-    return base64.urlsafe_b64encode(hashlib.sha256(b"second factors:" + key.encode()).digest())
+        return unseal(PURPOSE, encrypted_text)

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "registry.presets",
     "registry.runs",
     "registry.trust",
+    "registry.webhooks",
     "registry.api",
     "registry.web",
 ]
@@ -241,6 +242,7 @@ SPECTACULAR_SETTINGS = {
         "MixModeEnum": "registry.presets.states.MixMode",
         "MixVerdictEnum": "registry.presets.states.MixVerdict",
         "PresetStateEnum": "registry.presets.states.PresetState",
+        "DeliveryStateEnum": "registry.webhooks.models.Delivery.State",
     },
 }
 
@@ -254,6 +256,10 @@ RUN_MAX_ATTEMPTS = 3
 RUN_MAX_QUEUED_PER_USER = 20
 # A folder of marker files that make a worker die at a named point; the fault tests use it. Empty: never.
 FAULTS_PATH = env.optional("BEARING_FAULTS_PATH", "")
+
+# Webhooks: whether they may lead to this machine and to private networks, and without TLS.
+WEBHOOK_ALLOW_PRIVATE = env.chosen("WEBHOOK_ALLOW_PRIVATE", "0", ("0", "1")) == "1"
+WEBHOOK_SCHEMES = ("https", "http")
 
 LOGGING = {
     "version": 1,

@@ -8,3 +8,5 @@ DEBUG = env.optional("DEBUG", "0") == "1"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 # Assets come straight from their folders; nothing is collected.
 STATIC_ROOT = None
+# Receivers are tried on the same machine.
+WEBHOOK_ALLOW_PRIVATE = env.chosen("WEBHOOK_ALLOW_PRIVATE", "1", ("0", "1")) == "1"

@@ -35,3 +35,5 @@ EMAIL_USE_TLS = EMAIL_PORT == 587
 EMAIL_USE_SSL = EMAIL_PORT == 465
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.optional("DEFAULT_FROM_EMAIL", f"bearing@{ALLOWED_HOSTS[0]}")
+# What is sent is signed and not encrypted; on a network of one's own that may do.
+WEBHOOK_SCHEMES = ("https", "http") if WEBHOOK_ALLOW_PRIVATE else ("https",)

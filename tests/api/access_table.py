@@ -21,8 +21,9 @@ class Rule:
     Attributes:
         anonymous: whether it works without a token.
         scope: that the token has to have; "" for any.
-        on: "vector", "dataset" or "preset" for operations on a row that is seen or not, "run", "token" and
-            "upload" for what is somebody's own, "organisation" for those within one, "" for all others.
+        on: "vector", "dataset" or "preset" for operations on a row that is seen or not, "run", "token",
+            "upload" and "webhook" for what is somebody's own, "organisation" for those within one, "" for all
+            others.
         role: the least role, in the organisation that owns the row, to do it.
         hidden: whether who lacks the role is told 404 rather than 403.
         files: whether it gives files, which gated vectors keep back.
@@ -69,13 +70,14 @@ def within(role: int, **more: Any) -> Rule:
 
 
 def own(on: str, *, role: int = OWNER, **more: Any) -> Rule:
-    """It is about a run, a token or an upload, which others do not know of."""
+    """It is about a run, a token, an upload or a webhook, which others do not know of."""
     return Rule(on=on, role=role, hidden=True, **more)
 
 
 PUBLISH = {"version": "9.0.0", "license": "MIT"}
 RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
 UPLOAD = {"sha256": "ab" * 32, "size_bytes": 9, "purpose": "dataset"}
+WEBHOOK = {"url": "http://127.0.0.1:65009/hooks", "actions": ["version.*"]}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
 
 MIX = {"members": [{"reference": "initech/public", "strength": 0.1}]}
@@ -180,6 +182,22 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "access-requests": {"GET": Rule(on="vector", role=ADMIN)},
     "access-decision": {
         "PATCH": changes(ADMIN, {"state": "granted"}, scope="manage", beyond="access.request_not_found"),
+    },
+    # webhooks
+    "webhooks": {"GET": anyone(), "POST": anyone("manage", WEBHOOK)},
+    "webhook": {
+        "GET": own("webhook", role=ADMIN),
+        "PATCH": own("webhook", role=ADMIN, scope="manage", body={"description": "x"}),
+        "DELETE": own("webhook", role=ADMIN, scope="manage"),
+    },
+    "webhook-rotate": {"POST": own("webhook", role=ADMIN, scope="manage")},
+    "webhook-test": {"POST": own("webhook", role=ADMIN, scope="manage")},
+    "webhook-replay": {
+        "POST": own("webhook", role=ADMIN, scope="manage", body={"since": "2026-01-01T00:00:00Z"}),
+    },
+    "webhook-deliveries": {"GET": own("webhook", role=ADMIN)},
+    "webhook-delivery-replay": {
+        "POST": own("webhook", role=ADMIN, scope="manage", beyond="webhook.delivery_not_found"),
     },
     "version-by-id": {"GET": sees(), "DELETE": changes(WRITER)},
     "draft-download": {"GET": sees(files=True)},

@@ -26,6 +26,7 @@ from registry.presets.drafts import MemberWish, PresetWish, preset_create
 from registry.presets.publishing import preset_publish
 from registry.runs.models import Run
 from registry.uploads.services import Announcement, upload_open
+from registry.webhooks.services import NewWebhook, webhook_create
 from tests.api.access_table import ADMIN, NOBODY, OWNER, READER, TABLE, WRITER, Rule
 from tests.factories import (
     make_base_model,
@@ -117,6 +118,8 @@ def make_world() -> World:
     vectors = {kind: make_vector(people["boss"], kind, seed) for seed, kind in enumerate(VECTORS)}
     presets = {kind: make_preset(people["boss"], kind) for kind in PRESETS}
     run = Run.objects.get(vector_version=vectors["private"]["version_id"])
+    wanted = NewWebhook(namespace="initech", url="http://127.0.0.1:65009/hooks", actions=["*"])
+    webhook, _ = webhook_create(actor=people["boss"], wanted=wanted)
     common = {
         "slug": "initech",
         "username": "member",
@@ -128,6 +131,8 @@ def make_world() -> World:
         "run_id": run.pk,
         "upload_id": upload_open(actor=people["boss"], file=Announcement("ab" * 32, 9, "dataset")).pk,
         "number": 1,
+        "webhook_id": webhook.pk,
+        "delivery_id": "00000000-0000-0000-0000-000000000000",
         "model_hash": make_base_model().model_hash,
     }
     return World(callers, common, {"vector": vectors, "dataset": datasets, "preset": presets})

@@ -24,6 +24,7 @@ from registry.api.v1 import (
     uploads,
     vectors,
     versions,
+    webhooks,
 )
 
 
@@ -42,6 +43,7 @@ ORGANISATION = "organisations/<str:slug>"
 TEAM = f"{ORGANISATION}/teams/<str:team>"
 PRESET = "presets/<str:owner>/<str:name>"
 PRESET_VERSION = f"{PRESET}/versions/<str:preset_ref>"
+WEBHOOK = "webhooks/<uuid:webhook_id>"
 DATASET = "datasets/<str:owner>/<str:name>"
 DATASET_VERSION = f"{DATASET}/versions/<int:number>"
 
@@ -145,6 +147,17 @@ urlpatterns = [
     path(f"{PRESET_VERSION}/uses", presets.PresetUses.as_view(), name="preset-uses"),
     path(f"{PRESET}/versions/<str:version>/yank", presets.PresetYank.as_view(), name="preset-yank"),
     path(f"{PRESET}/versions/<str:version>/unyank", presets.PresetUnyank.as_view(), name="preset-unyank"),
+    path("webhooks", webhooks.WebhookCollection.as_view(), name="webhooks"),
+    path(WEBHOOK, webhooks.WebhookItem.as_view(), name="webhook"),
+    path(f"{WEBHOOK}/rotate", webhooks.WebhookRotate.as_view(), name="webhook-rotate"),
+    path(f"{WEBHOOK}/test", webhooks.WebhookTest.as_view(), name="webhook-test"),
+    path(f"{WEBHOOK}/replay", webhooks.FailedReplay.as_view(), name="webhook-replay"),
+    path(f"{WEBHOOK}/deliveries", webhooks.DeliveryList.as_view(), name="webhook-deliveries"),
+    path(
+        f"{WEBHOOK}/deliveries/<uuid:delivery_id>/replay",
+        webhooks.DeliveryReplay.as_view(),
+        name="webhook-delivery-replay",
+    ),
     path("blobs/sha256:<sha256:sha256>", versions.BlobDownload.as_view(), name="blob"),
     re_path("", UnknownPath.as_view()),
 ]

@@ -1,5 +1,6 @@
 """What the sweeper does beside runs."""
 
+import threading
 from collections.abc import Iterator
 from unittest import mock
 
@@ -30,3 +31,24 @@ def test_chore_that_fails_keeps_none_of_the_others() -> None:
     add_chore(Chore("broken", broken))
     add_chore(Chore("whole", lambda: 3))
     assert do_chores() == {"whole": 3}
+
+
+def test_slow_chore_keeps_nobody_waiting_and_is_not_done_twice_at_once() -> None:
+    begun, released, threads = threading.Event(), threading.Event(), set()
+
+    def slow() -> int:
+        threads.add(threading.current_thread())
+        begun.set()
+        assert released.wait(10)
+        return 4
+
+    add_chore(Chore("slow", slow, is_slow=True))
+    add_chore(Chore("quick", lambda: 1))
+    assert do_chores() == {"quick": 1}
+    assert begun.wait(10)
+    assert do_chores() == {"quick": 1}
+    released.set()
+    for thread in threads:
+        thread.join()
+    assert len(threads) == 1
+    assert do_chores(all_now=True) == {"slow": 4, "quick": 1}
