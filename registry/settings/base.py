@@ -259,7 +259,7 @@ FAULTS_PATH = env.optional("BEARING_FAULTS_PATH", "")
 
 # Webhooks: whether they may lead to this machine and to private networks, and without TLS.
 WEBHOOK_ALLOW_PRIVATE = env.chosen("WEBHOOK_ALLOW_PRIVATE", "0", ("0", "1")) == "1"
-WEBHOOK_SCHEMES = ("https", "http")
+WEBHOOK_SCHEMES = ["https", "http"]
 
 LOGGING = {
     "version": 1,

@@ -84,7 +84,7 @@ def _exchange(
         port=target.port,
         target=target.path.encode(),
     )
-    headers = {
+    headers: dict[bytes | str, bytes | str] = {
         **message.headers,
         "Host": _host_header(target),
         "Content-Type": "application/json",

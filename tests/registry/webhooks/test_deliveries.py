@@ -212,7 +212,8 @@ def test_pauses_grow_over_three_days_and_end() -> None:
     pauses = [pause_seconds(number) for number in range(1, 10)]
     assert pauses[8] is None
     known = [pause or 0 for pause in pauses[:8]]
-    assert known == sorted(known)
+    # The last two are a day each, give or take what keeps messages apart.
+    assert known[:7] == sorted(known[:7])
     assert 2.4 < sum(known) / 86_400 < 3
     assert pause_seconds(1, 10**9) == 86_400
 
