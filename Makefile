@@ -46,6 +46,10 @@ fuzz: $(RUNTIME) $(TOOLS)  ## ask every operation of the OpenAPI document 300 ti
 test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-vectors: 5 minutes, and 15 to install them the first time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/engines --timeout 3600 $(ARGS)
 
+.PHONY: test-hub
+test-hub: $(RUNTIME) $(TOOLS)  ## huggingface_hub 2.x and 0.x against the whole service, a minute
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hub $(ARGS)
+
 .PHONY: check
 check: lint types contracts service-check openapi-check deploy-check  ## lint, types, contracts, migrations, settings, OpenAPI, containers
 

@@ -24,7 +24,9 @@ from tests.chromium import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 # Tests that need no Django: the library's, and those that start servers of their own.
-WITHOUT_DJANGO = tuple(ROOT / "tests" / name for name in ("steering_core", "embedded", "deploy", "engines"))
+WITHOUT_DJANGO = tuple(
+    ROOT / "tests" / name for name in ("steering_core", "embedded", "deploy", "engines", "hub")
+)
 SESSION = ExitStack()
 
 

@@ -18,13 +18,16 @@ _AUTOMATIC = re.compile(
 )
 
 
-def counted(request: Request, response: HttpResponse, version: VectorVersion) -> HttpResponse:
+def counted(
+    request: Request, response: HttpResponse, version: VectorVersion, *, methods: tuple[str, ...] = ("GET",)
+) -> HttpResponse:
     """The answer itself, counted as a download of the version if it grants a file from its beginning.
 
-    A HEAD, a 304 and the later parts of a file that is fetched in parts are none.
+    A 304 and the later parts of a file that is fetched in parts are none; nor is a HEAD, but where it is all
+    that is asked here.
     """
     begins = re.fullmatch(r"(bytes=0-\d*)?", request.headers.get("Range", "").replace(" ", ""))
-    if request.method == "GET" and response.status_code in (200, 206, 302) and begins:
+    if request.method in methods and response.status_code in (200, 206, 302) and begins:
         token = request.auth
         address = BaseThrottle().get_ident(request)
         download_count(

@@ -48,7 +48,7 @@ class Cursor(BasePagination):
             ValidationError: a limit outside 1 to 100.
         """
         self.request = request
-        limit = page_limit(request.query_params.get("limit", ""))
+        limit = self.limit(request.query_params.get("limit", ""))
         if isinstance(queryset, Paged):
             found, following = queryset.page(limit, request.query_params.get("cursor", ""))
             self.next_cursor = following or None
@@ -60,6 +60,10 @@ class Cursor(BasePagination):
             rows = _items_after(queryset, after)[: limit + 1]
         self.next_cursor = encode(rows[limit - 1]) if len(rows) > limit else None
         return rows[:limit]
+
+    def limit(self, text: str) -> int:
+        """How many rows a page holds, as asked."""
+        return page_limit(text)
 
     def get_paginated_response(self, data: Any) -> Response:
         response = Response({"items": data, "next_cursor": self.next_cursor})

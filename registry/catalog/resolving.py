@@ -14,12 +14,19 @@ from django.db.models import Q
 
 from registry.accounts.access import Visibility, visible_to
 from registry.catalog.gating import FileAccess, access_states, closed_error
-from registry.catalog.models import Alias, VectorName, VectorVersion
+from registry.catalog.models import Alias, Vector, VectorName, VectorVersion
 from registry.catalog.notices import Notice, check_present, removal_error, version_notices
-from registry.catalog.selectors import version_by_digest, version_find
+from registry.catalog.selectors import (
+    vector_get,
+    version_by_digest,
+    version_file_rows,
+    version_find,
+    version_get,
+)
 from registry.catalog.states import NAMED, RELEASED, VersionState
 from registry.core.errors import InvalidError, NotFoundError
-from registry.core.naming import SLUG, Reference, parse_reference
+from registry.core.naming import SLUG, Reference, parse_reference, row_id, version_key
+from registry.storage.models import Blob
 from steering_core.spec import digest_hex
 
 # What a reference may lead to.
@@ -120,6 +127,44 @@ def resolve_many(*, viewer: Any, references: Sequence[str]) -> dict[str, Resolve
     closed = {row.vector_id: row.vector for row in found.values()}
     access = access_states(viewer, closed.values())
     return {text: _resolved(text, wanted[text], row, access[row.vector_id]) for text, row in found.items()}
+
+
+def version_at_prefix(*, viewer: Any, owner: str, name: str, prefix: str) -> VectorVersion:
+    """The version of a vector whose file's sha256 begins with these hex digits.
+
+    Raises:
+        NotFoundError: no such vector or version for this viewer.
+        RemovedError: operators took it away.
+    """
+    vector = vector_get(viewer=viewer, owner=owner, name=name)
+    rows = vector.versions.filter(artifact__sha256__startswith=prefix, state__in=NAMED)
+    digest = rows.order_by("artifact_id").values_list("artifact_id", flat=True).first()
+    if digest is None:
+        raise NotFoundError(f"{owner}/{name} has no version {prefix}", code="version.not_found")
+    return version_get(viewer=viewer, owner=owner, name=name, reference=f"sha256:{digest}")
+
+
+def version_names(*, vector: Vector) -> list[tuple[str, str]]:
+    """Of each published version of a vector that the viewer may see its number and its file's sha256, highest
+    first.
+    """
+    rows = vector.versions.filter(state=VersionState.PUBLISHED).order_by()
+    found = [(str(version), str(sha256)) for version, sha256 in rows.values_list("version", "artifact_id")]
+    return sorted(found, key=lambda item: version_key(item[0]), reverse=True)
+
+
+def file_granted(*, version_id: str, sha256: str) -> tuple[VectorVersion, Blob]:
+    """A file of a version to whoever was given a link to it; that they may have it was decided then.
+
+    Raises:
+        NotFoundError: the version was removed since.
+    """
+    row = version_file_rows().filter(pk=row_id(version_id), state__in=RELEASED).first()
+    blobs = (row.artifact, row.conformance) if row else ()
+    blob = next((blob for blob in blobs if blob and blob.sha256 == sha256), None)
+    if row is None or blob is None:
+        raise NotFoundError("there is no such file any more", code="blob.not_found")
+    return row, blob
 
 
 # (owner, name) as asked -> (vector, its latest version)

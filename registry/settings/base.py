@@ -103,6 +103,8 @@ S3 = env.s3_config()
 BLOB_STORE_PATH = env.optional("BLOB_STORE_PATH", str(env.data_folder() / "blobs"))
 # Who sends the bytes of a file once access is decided: the store (by redirect), nginx in front, or the app.
 SERVE_FILES = env.chosen("SERVE_FILES", "redirect" if S3 else "app", ("redirect", "accel", "app"))
+# A second name of this service, from which Hub clients fetch files, see `api.hub.serving`; empty: none.
+FILES_URL = env.optional("FILES_URL", "").rstrip("/")
 # How long a signed address works: enough to follow it, too little to pass it on.
 FILE_LINK_SECONDS = 60
 
