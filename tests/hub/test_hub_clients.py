@@ -1,4 +1,4 @@
-"""`make test-hub`: the whole service in processes of its own, asked by the newest client and by an old one."""
+"""`make test-hub`: the whole service in its own processes, asked by the newest client and by an old one."""
 
 import json
 import subprocess

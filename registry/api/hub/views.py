@@ -23,9 +23,10 @@ from registry.api.permissions import AnyToken
 from registry.catalog.models import VectorVersion
 from registry.catalog.notices import version_notices
 from registry.catalog.resolving import file_granted, version_names
-from registry.catalog.selectors import vector_get, vector_search
+from registry.catalog.selectors import vector_get
 from registry.catalog.states import Access
 from registry.core.errors import NotFoundError, RegistryError, RemovedError
+from registry.discovery.search import Wanted, vector_search
 from registry.serving.selectors import download_totals
 
 # Our codes in the words from which the client makes its exceptions.
@@ -106,21 +107,17 @@ class HubPage(Cursor):
 
 
 class ModelList(HubEndpoint):
-    """Published vectors, newest first; `search` and `author` narrow them down."""
+    """Published vectors, the most relevant first; `search` and `author` narrow them down."""
 
     def get(self, request: Request) -> HttpResponse:
         query = request.query_params
-        rows = vector_search(
-            viewer=request.user,
-            query=query.get("search", "")[:200].replace("\0", ""),
+        wanted = Wanted(
+            text=query.get("search", "")[:200].replace("\0", ""),
             owner=query.get("author", "")[:64].replace("\0", ""),
         )
         page = HubPage()
-        shown = page.paginate_queryset(
-            rows.select_related("downloads").defer("latest__spec", "latest__manifest", "latest__report"),
-            request,
-            view=self,
-        )
+        rows = vector_search(viewer=request.user, wanted=wanted, related=("downloads",))
+        shown = page.paginate_queryset(rows, request, view=self)
         for row in shown:
             row.latest.vector = row
         return page.get_paginated_response([model_json(row.latest) for row in shown])
