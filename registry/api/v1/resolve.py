@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.accounts.access import Visibility
 from registry.api.endpoint import Endpoint
 from registry.api.files import PRIVATE, SHORT, is_fresh
 from registry.api.notices import with_notices
@@ -25,13 +26,12 @@ from registry.api.v1.serializers.resolve import (
     ResolvedSerializer,
 )
 from registry.api.v1.versions import is_public
+from registry.catalog.notices import Notice
 from registry.catalog.resolving import Resolved, resolve_many, resolve_one
 from registry.catalog.states import Access
-from registry.core.errors import NotFoundError
+from registry.presets.resolving import PREFIX, ResolvedPreset, resolve_preset, resolve_presets
 from registry.storage.models import Blob
 from steering_core.spec import canonical_json
-
-PRESET = "preset:"
 
 
 class ResolveOne(Endpoint):
@@ -42,19 +42,23 @@ class ResolveOne(Endpoint):
     @operation("resolve_get", answer=ResolvedSerializer, parameters=[ReferenceQuery])
     def get(self, request: Request) -> HttpResponse:
         reference = self.parse(ReferenceQuery, request.query_params)["reference"]
-        if reference.startswith(PRESET):
-            raise NotFoundError(f"there is no {reference}", code="preset.not_found")
+        if reference.startswith(PREFIX):
+            preset = resolve_preset(viewer=request.user, reference=reference)
+            return self.resolved(preset_json(preset), preset.notices, is_for_all=_is_whole_for_all(preset))
         found = resolve_one(viewer=request.user, reference=reference)
-        body = canonical_json(resolved_json(found))
+        return self.resolved(resolved_json(found), found.notices, is_for_all=_is_for_all(found))
+
+    def resolved(self, shown: dict[str, Any], notices: Sequence[Notice], *, is_for_all: bool) -> HttpResponse:
+        """The object, with an ETag over all it says."""
+        body = canonical_json(shown)
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
         response = HttpResponse(body, content_type="application/json")
-        if is_fresh(request, etag):
+        if is_fresh(self.request, etag):
             response = HttpResponse(status=304)
-        is_for_all = is_public(found.version) and found.version.vector.access == Access.OPEN
         response["ETag"] = etag
         response["Cache-Control"] = SHORT if is_for_all else PRIVATE
-        response["X-Bearing-Digest"] = found.version.digest
-        return with_notices(response, found.notices)
+        response["X-Bearing-Digest"] = shown["digest"]
+        return with_notices(response, notices)
 
 
 class ResolveMany(Endpoint):
@@ -72,9 +76,15 @@ class ResolveMany(Endpoint):
 
     def answer(self, references: Sequence[str]) -> Response:
         """The objects, or null, in the order of the references."""
-        vectors = [text for text in references if not text.startswith(PRESET)]
-        found = resolve_many(viewer=self.request.user, references=vectors)
-        shown = {text: resolved_json(item) for text, item in found.items()}
+        viewer = self.request.user
+        presets = [text for text in references if text.startswith(PREFIX)]
+        vectors = [text for text in references if not text.startswith(PREFIX)]
+        shown = {
+            text: resolved_json(item)
+            for text, item in resolve_many(viewer=viewer, references=vectors).items()
+        }
+        for text, preset in resolve_presets(viewer=viewer, references=presets).items():
+            shown[text] = preset_json(preset)
         return Response({"items": [shown.get(text) for text in references]})
 
 
@@ -119,6 +129,43 @@ def resolved_json(found: Resolved) -> dict[str, Any]:
         "warnings": [asdict(notice) for notice in found.notices],
         "page": f"{settings.PUBLIC_URL}/{vector}/versions/{row.version}",
     }
+
+
+def preset_json(found: ResolvedPreset) -> dict[str, Any]:
+    """A preset on the wire, with its members."""
+    row, preset = found.version, found.version.preset
+    url = f"{settings.PUBLIC_URL}/api/v1/presets/{preset}/versions/{row.digest}/download"
+    return {
+        "reference": found.reference,
+        "kind": "preset",
+        "owner": preset.owner.slug,
+        "name": preset.name,
+        "version": row.version,
+        "digest": row.digest,
+        "state": row.state,
+        "visibility": preset.visibility,
+        "verdict": row.verdict,
+        "grade": "",
+        "license": "",
+        "base_model": {"name": row.base_model.name, "model_hash": row.base_model.model_hash},
+        "access": "open",
+        "files": [_file("preset.json", row.manifest, url)] if row.manifest else [],
+        "warnings": [asdict(notice) for notice in found.notices],
+        "page": f"{settings.PUBLIC_URL}/presets/{preset}",
+        "vectors": [resolved_json(member) for member in found.members],
+    }
+
+
+def _is_for_all(found: Resolved) -> bool:
+    """Whether everybody is told the same."""
+    return is_public(found.version) and found.version.vector.access == Access.OPEN
+
+
+def _is_whole_for_all(found: ResolvedPreset) -> bool:
+    """Whether everybody sees the preset, and all of it."""
+    is_whole = len(found.members) == len(found.version.ordered)
+    is_public_preset = found.version.preset.visibility == Visibility.PUBLIC
+    return is_whole and is_public_preset and all(map(_is_for_all, found.members))
 
 
 def _file(name: str, blob: Blob, url: str) -> dict[str, Any]:

@@ -165,6 +165,44 @@ def test_equal_files_give_the_one_that_most_may_see(owner: Api, nobody: Api, ver
     assert [ask(api, version.digest)[0]["name"] for api in (owner, nobody)] == ["formality"] * 2
 
 
+def test_preset_comes_with_its_members(
+    owner: Api, nobody: Api, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    warmth = make_vector_version(owner.user, "warmth", seed=1)
+    brevity = make_vector_version(owner.user, "brevity", seed=2)
+    mix = [{"reference": f"acme/{name}", "strength": 0.1} for name in ("warmth", "brevity")]
+    for name in ("one", "two", "three"):
+        owner.post("/presets", {"name": name, "members": mix})
+        owner.post(f"/presets/acme/{name}/publish", {"version": "1.0.0", "visibility": "public"})
+
+    # Names, versions, members; names and versions of their vectors; requests for and roles on what is gated.
+    with django_assert_max_num_queries(7):
+        found = ask(
+            nobody, "preset:acme/one", "preset:acme/two@1.0.0", "preset:acme/none", "preset:acme/three"
+        )
+    assert [item and item["name"] for item in found] == ["one", "two", None, "three"]
+    one = found[0]
+    assert [item["digest"] for item in one["vectors"]] == [warmth.digest, brevity.digest]
+    assert all(item["files"] for item in one["vectors"])
+    file = nobody.get(one["files"][0]["url"].removeprefix(f"{HOST}/api/v1"))
+    assert (one["files"][0]["name"], file["X-Bearing-Digest"]) == ("preset.json", one["digest"])
+
+    answer = nobody.get("/resolve", {"reference": f"preset:acme/one@{one['digest']}"})
+    assert answer.json()["vectors"] == one["vectors"]
+    assert answer["Cache-Control"].startswith("public")
+    Vector.objects.filter(name="warmth").update(visibility="private")
+    answer = nobody.get("/resolve", {"reference": "preset:acme/one"})
+    assert [item["name"] for item in answer.json()["vectors"]] == ["brevity"]
+    assert answer.json()["warnings"][-1]["code"] == "preset.member_hidden"
+    assert answer["Cache-Control"] == "private, no-store"
+    for reference, code in (
+        ("preset:acme/none", "preset.not_found"),
+        ("preset:acme/one@2.0.0", "preset.version_not_found"),
+        (f"preset:{warmth.digest}", "reference.invalid"),
+    ):
+        assert nobody.get("/resolve", {"reference": reference})["X-Error-Code"] == code
+
+
 REFS = st.sampled_from(["", "@1.0.0", "@1.1.0", "@2.0.0", "@latest", "@stable", "@gone", "@digest"])
 NAMES = st.sampled_from(["acme/a", "acme/b", "acme/old", "acme/secret", "acme/none", "digest"])
 
