@@ -9,8 +9,9 @@ with steer(model, [(vector, 0.3)]):
 """
 
 from steering_core.client.hub import Extraction, Hub, RunUpdate, pull
-from steering_core.client.pulling import Pulled, RegistryWarning
+from steering_core.client.pulling import Pulled
 from steering_core.client.references import Reference, ReferenceSyntaxError, parse_reference
+from steering_core.client.resolving import RegistryWarning
 from steering_core.errors import (
     ClientError,
     ConflictError,

@@ -3,6 +3,7 @@
     blobs/sha256/<64 hex>                             a file by its digest, checked at every reading
     refs/<registry>/<owner>/<name>/<selector>.json    {"digest", "version", "fetched_at", "conformance",
                                                       "warnings"}
+    presets/<registry>/…                              the same of presets
 
 Every write goes to a file of its own that is verified, then renamed: a reader sees all of it or none, and
 whoever is killed leaves only a hidden `.part`, which a later writer sweeps. No locks: they fail on network
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from steering_core.client.incoming import Incoming
-from steering_core.client.references import Reference, parse_reference
+from steering_core.client.references import Reference, parse_any
 from steering_core.errors import ClientError, FormatError
 from steering_core.spec import digest, digest_hex
 
@@ -50,7 +51,10 @@ class Cache:
 
     def __init__(self, home: Path, endpoint: str) -> None:
         self._blobs = home / "blobs" / "sha256"
-        self._refs = home / "refs" / _folder_name(endpoint)
+        self._refs = {
+            "vector": home / "refs" / _folder_name(endpoint),
+            "preset": home / "presets" / _folder_name(endpoint),
+        }
 
     def path(self, named: str) -> Path:
         """Where the file with this digest is or would be.
@@ -139,8 +143,8 @@ class Cache:
             ReferenceSyntaxError: it was put together from other parts than the grammar's.
         """
         selector = reference.selector.replace(":", "-")
-        parse_reference(f"{reference.owner}/{reference.name}@{reference.selector}")
-        return self._refs / reference.owner / reference.name / f"{selector}.json"
+        parse_any(str(reference))
+        return self._refs[reference.kind] / reference.owner / reference.name / f"{selector}.json"
 
 
 @contextmanager

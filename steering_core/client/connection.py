@@ -10,8 +10,8 @@ from steering_core.client.cache import Cache
 from steering_core.client.config import load_config
 from steering_core.client.http import Json, RegistryClient, Request, Retries
 from steering_core.client.incoming import Progress
-from steering_core.client.pulling import Source
 from steering_core.client.references import ReferenceSyntaxError
+from steering_core.client.resolving import Source
 from steering_core.errors import ClientError
 
 PAGE = 100

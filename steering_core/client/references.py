@@ -7,14 +7,17 @@ acme/formality@1.2.0              one version, for good
 acme/formality@stable             the version that its publisher gave this alias, which may move
 acme/formality@sha256:<64 hex>    the version with these bytes
 sha256:<64 hex>                   these bytes, whoever published them
+preset:acme/warm@1.0.0            a preset; by version, digest, or the newest
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from steering_core.errors import ClientError
 
 LATEST = "latest"
+PRESET = "preset:"
 _SLUG = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
 _DIGEST = r"sha256:[0-9a-f]{64}"
@@ -24,6 +27,7 @@ _ALIAS = r"(?!(?:latest|main|[0-9a-f]+)(?![a-z0-9-]))[a-z](?:[a-z0-9-]{0,62}[a-z
 _NAME = re.compile(rf"({_SLUG})/({_SLUG})")
 _BARE_DIGEST = re.compile(_DIGEST)
 _REFERENCE = re.compile(rf"({_SLUG})/({_SLUG})(?:@({LATEST}|{_VERSION.pattern}|{_DIGEST}|{_ALIAS}))?")
+_PRESET = re.compile(rf"(?:{PRESET})?({_SLUG})/({_SLUG})(?:@({LATEST}|{_VERSION.pattern}|{_DIGEST}))?")
 _DATASET = re.compile(rf"({_SLUG})/({_SLUG})(?:@([1-9][0-9]{{0,8}}))?")
 
 
@@ -35,17 +39,24 @@ class ReferenceSyntaxError(ClientError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A vector version: by name and selector (version, digest, alias, `latest`), or by digest alone."""
+    """A version of a vector or a preset: by name and selector (version, digest, alias, `latest`); a vector's
+    also by digest alone.
+    """
 
     owner: str
     name: str
     selector: str
+    kind: Literal["vector", "preset"] = "vector"
 
     def __str__(self) -> str:
         if not self.owner:
             return self.selector
         suffix = "" if self.selector == LATEST else f"@{self.selector}"
-        return f"{self.owner}/{self.name}{suffix}"
+        return f"{PRESET if self.kind == 'preset' else ''}{self.owner}/{self.name}{suffix}"
+
+    def at(self, selector: str) -> "Reference":
+        """The same name with another selector."""
+        return replace(self, selector=selector)
 
     @property
     def digest(self) -> str | None:
@@ -77,6 +88,29 @@ def parse_reference(text: str) -> Reference:
         f"{text[:100]!a} names no vector; expected owner/name, owner/name@1.0.0, owner/name@stable, "
         "owner/name@sha256:<64 hex digits> or sha256:<64 hex digits>"
     )
+
+
+def parse_preset(text: str) -> Reference:
+    """`owner/name`, `owner/name@1.0.0` or `owner/name@sha256:…`, with or without `preset:` before it.
+
+    Raises:
+        ReferenceSyntaxError: it is not of that form.
+    """
+    if match := _PRESET.fullmatch(text):
+        return Reference(match[1], match[2], match[3] or LATEST, "preset")
+    raise ReferenceSyntaxError(
+        f"{text[:100]!a} names no preset; expected preset:owner/name, preset:owner/name@1.0.0 or "
+        "preset:owner/name@sha256:<64 hex digits>"
+    )
+
+
+def parse_any(text: str) -> Reference:
+    """A preset if `preset:` stands before it, else a vector.
+
+    Raises:
+        ReferenceSyntaxError: it is neither.
+    """
+    return parse_preset(text) if text.startswith(PRESET) else parse_reference(text)
 
 
 def reference_of(target: str) -> str:

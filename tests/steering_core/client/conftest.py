@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -65,6 +66,7 @@ class FaultServer:
 
     def __init__(self) -> None:
         self.replies: dict[str, list[Reply]] = {}
+        self.resolved: dict[str, dict[str, Any]] = {}
         self.seen: list[Seen] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -76,6 +78,28 @@ class FaultServer:
         method, _, rest = path.partition(" ")
         made = [r if isinstance(r, Reply) else Reply(json.dumps(r).encode()) for r in replies]
         self.replies[f"{method} /api/v1{rest}"] = made
+
+    def resolve(self, reference: str, found: dict[str, Any]) -> None:
+        """What `/resolve` says about a reference, asked alone or with others."""
+        self.resolved[reference] = found
+
+    def reply_to(self, seen: Seen) -> Reply:
+        """The next reply that the test has for a request."""
+        address = urlsplit(seen.path)
+        key = f"{seen.method} {address.path}"
+        if key in self.replies:
+            waiting = self.replies[key]
+            return (waiting.pop(0) if len(waiting) > 1 else waiting[0]).to(seen.headers)
+        if key == "POST /api/v1/resolve":
+            asked = json.loads(seen.body)["references"]
+            items = [self.resolved.get(reference) for reference in asked]
+            return Reply(json.dumps({"items": items}).encode())
+        if key == "GET /api/v1/resolve":
+            (asked,) = parse_qs(address.query)["reference"]
+            if asked in self.resolved:
+                return Reply(json.dumps(self.resolved[asked]).encode())
+            return self.problem(404, "vector.not_found", f"there is no {asked}")
+        return Reply(status=404)
 
     def problem(self, status: int, code: str, detail: str, **headers: str) -> Reply:
         """A refusal as RFC 9457 has it."""
@@ -96,9 +120,9 @@ def _handler(server: FaultServer) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             size = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(size)
-            server.seen.append(Seen(self.command, self.path, dict(self.headers), body))
-            waiting = server.replies.get(f"{self.command} {self.path.partition('?')[0]}", [Reply(status=404)])
-            reply = (waiting.pop(0) if len(waiting) > 1 else waiting[0]).to(dict(self.headers))
+            seen = Seen(self.command, self.path, dict(self.headers), body)
+            server.seen.append(seen)
+            reply = server.reply_to(seen)
             self.send_response(reply.status)
             headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body))}
             for name, value in (headers | reply.headers).items():
@@ -174,6 +198,25 @@ def build_vector(*, seed: int = 0, model_hash: str = "sha256:" + "a" * 64, **mod
     )
 
 
+def resolved_json(data: bytes, version: dict[str, Any]) -> dict[str, Any]:
+    """What `/resolve` says about a version."""
+    files = [{"name": "vector.safetensors", "digest": version["digest"], "size_bytes": len(data)}]
+    if version.get("conformance"):
+        files.append({"name": "conformance.json", **version["conformance"]})
+    return {
+        "kind": "vector",
+        "owner": "acme",
+        "name": "kind",
+        "version": version["version"],
+        "digest": version["digest"],
+        "state": version["state"],
+        "base_model": {"name": "acme/tiny", "model_hash": "sha256:" + "a" * 64},
+        "access": "open",
+        "files": files,
+        "warnings": version["warnings"],
+    }
+
+
 @dataclass
 class Published:
     """A vector as a registry has it."""
@@ -202,6 +245,9 @@ def publish(server: FaultServer) -> Callable[..., Published]:
         } | fields
         for selector in ("latest", version["version"], named):
             server.on(f"GET /vectors/acme/kind/versions/{selector}", version)
+        found = resolved_json(data, version)
+        for selector in ("", "@latest", "@stable", f"@{version['version']}", f"@{named}"):
+            server.resolve(f"acme/kind{selector}", found | {"reference": f"acme/kind{selector}"})
         reply = sent or Reply(data)
         server.on(f"GET /vectors/acme/kind/versions/{named}/download", reply)
         server.on(f"GET /blobs/{named}", reply)

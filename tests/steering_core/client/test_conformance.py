@@ -135,7 +135,7 @@ def test_conformance_of_a_bare_digest_asks_for_a_name(hub: Hub, server: Any) -> 
     assert server.seen == []
 
 
-@pytest.mark.parametrize("field", ["x", 7, {"digest": "md5:0"}, {"digest": 7}])
+@pytest.mark.parametrize("field", [{"digest": "md5:0"}, {"digest": 7}, {"size_bytes": 7}])
 def test_conformance_field_that_is_none_is_no_good_answer(hub: Hub, publish: Any, field: Any) -> None:
     publish(conformance=field)
 

@@ -14,6 +14,7 @@ from steering_core.errors import (
     ClientError,
     DigestMismatchError,
     FormatError,
+    GatedError,
     NotFoundError,
     UnreachableError,
 )
@@ -70,7 +71,6 @@ def test_pull_again_asks_only_what_may_have_moved(
     server: Any, hub: Hub, publish: Any, make_hub: Any, mode: str, reference: str, asked: int
 ) -> None:
     published = publish()
-    server.on("GET /vectors/acme/kind/versions/stable", published.version)
     reference = reference.format(digest=published.digest)
     hub.pull(reference)
     before = len(server.seen)
@@ -160,8 +160,7 @@ def test_pull_unreachable_registry_falls_back_to_the_cache(
 ) -> None:
     publish()
     hub.pull("acme/kind")
-    server.on("GET /vectors/acme/kind/versions/1.0.0", reply(b"{}", cut=0))
-    server.on("GET /vectors/acme/kind/versions/latest", reply(b"{}", cut=0))
+    server.on("GET /resolve", reply(b"{}", cut=0))
     assert hub.pull_file("acme/kind@1.0.0").from_cache
     with pytest.warns(RegistryWarning, match="taken from the cache"):
         hub.pull("acme/kind")
@@ -170,7 +169,7 @@ def test_pull_unreachable_registry_falls_back_to_the_cache(
 def test_pull_unreachable_registry_and_empty_cache_says_unreachable(
     hub: Hub, server: Any, reply: Any
 ) -> None:
-    server.on("GET /vectors/acme/kind/versions/1.0.0", reply(b"{}", cut=0))
+    server.on("GET /resolve", reply(b"{}", cut=0))
     with pytest.raises(UnreachableError):
         hub.pull("acme/kind@1.0.0")
 
@@ -211,36 +210,54 @@ def test_pull_version_that_changed_its_digest_is_refused(hub: Hub, publish: Any,
 
 
 def test_pull_answer_about_another_version_is_refused(hub: Hub, server: Any, publish: Any) -> None:
-    published = publish()
-    server.on("GET /vectors/acme/kind/versions/2.0.0", published.version)
+    publish()
+    server.resolve("acme/kind@2.0.0", server.resolved["acme/kind"])
     with pytest.raises(DigestMismatchError, match="asked about"):
         hub.pull("acme/kind@2.0.0")
 
 
 @pytest.mark.parametrize(
-    "version",
+    "fields",
     [
-        [],
-        {},
         {"digest": None},
         {"digest": "sha256:x"},
-        {"digest": "sha256:" + "a" * 64, "version": "../../x"},
-        None,
+        {"version": "../../x"},
+        {"owner": "../x"},
+        {"files": [{}]},
+        {"files": None},
+        {"warnings": [7]},
+        {"base_model": {}},
     ],
 )
-def test_pull_answer_without_a_digest_is_refused(hub: Hub, server: Any, version: Any) -> None:
-    server.on("GET /vectors/acme/kind/versions/latest", version)
+def test_pull_answer_without_a_part_is_refused(hub: Hub, server: Any, publish: Any, fields: Any) -> None:
+    publish()
+    server.resolve("acme/kind", server.resolved["acme/kind"] | fields)
     with pytest.raises(ClientError) as refused:
         hub.pull("acme/kind")
     assert refused.value.code == "client.bad_answer"
 
 
-def test_pull_draft_without_a_file_is_refused(hub: Hub, publish: Any, server: Any) -> None:
-    server.on(
-        "GET /vectors/acme/kind/versions/latest", server.problem(404, "version.not_found", "no release")
-    )
+@pytest.mark.parametrize("body", [b"[]", b"null", b"7", b"{}"])
+def test_pull_answer_that_is_no_object_is_refused(hub: Hub, server: Any, reply: Any, body: bytes) -> None:
+    server.on("GET /resolve", reply(body))
+    with pytest.raises(ClientError) as refused:
+        hub.pull("acme/kind")
+    assert refused.value.code == "client.bad_answer"
+
+
+def test_pull_of_a_name_without_a_release_repeats_the_registrys_words(hub: Hub, server: Any) -> None:
+    server.on("GET /resolve", server.problem(404, "version.not_found", "no release"))
     with pytest.raises(NotFoundError, match="no release"):
         hub.pull("acme/kind")
+
+
+def test_first_pull_is_one_question_and_one_file(server: Any, hub: Hub, publish: Any) -> None:
+    published = publish()
+    hub.pull("acme/kind@stable")
+    assert server.asked() == [
+        "/resolve?reference=acme%2Fkind%40stable",
+        f"/vectors/acme/kind/versions/{published.digest}/download",
+    ]
 
 
 def test_pull_download_from_another_host_gets_no_token(
@@ -277,4 +294,19 @@ def test_pull_without_anything_to_say_is_silent(hub: Hub, publish: Any) -> None:
     publish()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        hub.pull("acme/kind")
+
+
+def test_pull_of_a_gated_vector_says_where_to_ask_and_takes_its_certificate_for_unknown(
+    hub: Hub, server: Any, publish: Any
+) -> None:
+    published = publish(conformance={"digest": digest(b"{}"), "size_bytes": 2})
+    hub.pull("acme/kind")
+    kept_back = {"access": "gated", "files": [], "warnings": [{"code": "access.gated", "message": "gated"}]}
+    server.resolve("acme/kind", server.resolved["acme/kind"] | kept_back)
+    hub.cache.remove(published.digest)
+    problem = server.problem(403, "access.gated", "gated; ask for access")
+    server.on(f"GET /vectors/acme/kind/versions/{published.digest}/download", problem)
+
+    with pytest.raises(GatedError, match="ask for access"):
         hub.pull("acme/kind")
