@@ -6,7 +6,7 @@ from django.db import models
 
 from registry.catalog.models import VectorVersion
 from registry.core.models import UUIDModel
-from registry.runs.states import ACTIVE, ErrorClass, RunState
+from registry.runs.states import ACTIVE, TERMINAL, ErrorClass, RunState
 from registry.storage.models import Blob
 
 
@@ -59,6 +59,11 @@ class Run(UUIDModel):
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.state in TERMINAL
+
 
 class RunEvent(models.Model):
     """One line of a run's log, numbered by its id; never changed."""
@@ -72,6 +77,8 @@ class RunEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        # The tail of one run's log, whatever the planner thinks of the primary key.
+        indexes = [models.Index(fields=["run", "id"], name="log_of_run")]
         triggers = [
             pgtrigger.Protect(
                 name="run_event_is_appended_only", operation=pgtrigger.Update | pgtrigger.Delete

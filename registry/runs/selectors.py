@@ -35,7 +35,7 @@ def run_get(*, viewer: User, run_id: str) -> Run:
 
 def event_list(*, run: Run, after: int = 0, limit: int = 200) -> QuerySet[RunEvent]:
     """The run's log after an event id, oldest first."""
-    return run.events.filter(pk__gt=after)[:limit]
+    return run.events.filter(pk__gt=after).order_by("run", "pk")[:limit]
 
 
 def run_statistics(*, run: Run) -> Blob:

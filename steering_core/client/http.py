@@ -7,8 +7,8 @@ and stands in no message.
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from importlib import metadata
@@ -111,10 +111,7 @@ class RegistryClient:
         """
 
         def read(response: httpx.Response) -> Answer:
-            try:
-                return Answer(json.loads(_read_all(response)), response.status_code)
-            except ValueError as error:
-                raise self._no_registry(response) from error
+            return Answer(self.json_of(response), response.status_code)
 
         return self.fetch(request, read, elsewhere=False)
 
@@ -154,6 +151,34 @@ class RegistryClient:
                 pause = self._pause(attempt)
             time.sleep(pause)
             attempt += 1
+
+    def json_of(self, response: httpx.Response) -> Any:
+        """The JSON that a response holds.
+
+        Raises:
+            ClientError: it holds none.
+        """
+        try:
+            return json.loads(_read_all(response))
+        except ValueError as error:
+            raise self._no_registry(response) from error
+
+    @contextmanager
+    def streamed(self, request: Request) -> Iterator[httpx.Response]:
+        """The successful response while its body still comes; asked once.
+
+        Raises:
+            ClientError: refused, or unreachable, also when it breaks off within the block.
+        """
+        try:
+            with closing(self._send(request, {}, False)) as response:
+                if not response.is_success:
+                    wait = _retry_after(response.headers.get("Retry-After", ""))
+                    problem = problem_of(response, _read_all)
+                    raise refusal(response, problem, self.endpoint, retry_seconds=wait)
+                yield response
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
 
     def _send(self, request: Request, more: Mapping[str, str], elsewhere: bool) -> httpx.Response:
         headers = {**request.headers, **more}

@@ -1,12 +1,14 @@
 """Datasets and runs of a registry, as methods. `hub` puts all nouns together."""
 
+import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from steering_core.client.connection import Connection, given, plain_id
+from steering_core.client.event_stream import MEDIA_TYPE, read_events
 from steering_core.client.http import FormFile, Json, Request
 from steering_core.client.references import parse_dataset
 from steering_core.client.saving import save
@@ -144,19 +146,34 @@ class Work(Connection):
         after, heard = "", time.monotonic()
         while True:
             try:
-                run = self.run(run_id)
-                events = self._events(run_id, after)
+                for update in self._updates(run_id, after):
+                    heard = time.monotonic()
+                    after = str(update.events[-1]["id"]) if update.events else after
+                    yield update
+                    if update.run["state"] in TERMINAL_STATES:
+                        return
             except ClientError as error:
-                outage = isinstance(error, UnreachableError) or (error.status or 0) >= 500
+                outage = (
+                    isinstance(error, UnreachableError) or error.status == 429 or (error.status or 0) >= 500
+                )
                 if not outage or time.monotonic() - heard > patience_seconds:
                     raise
-            else:
-                heard = time.monotonic()
-                after = str(events[-1]["id"]) if events else after
-                yield RunUpdate(run, events)
-                if run["state"] in TERMINAL_STATES:
-                    return
             time.sleep(poll_seconds)
+
+    def _updates(self, run_id: str, after: str) -> Iterator[RunUpdate]:
+        """The run now and as it goes on, for as long as the registry streams it; once where it does not."""
+        run = self.run(run_id)
+        path = f"/runs/{plain_id(run_id)}/events"
+        accept = {"Accept": f"{MEDIA_TYPE}, application/json;q=0.5"}
+        request = Request("GET", path, given({"after": after}), headers=accept)
+        with self.client.streamed(request) as response:
+            if response.headers.get("Content-Type", "").startswith(MEDIA_TYPE):
+                yield from _streamed(response.iter_lines())
+                return
+            events = list(self.client.json_of(response)["items"])
+        if len(events) >= EVENTS_PAGE:
+            events += self._events(run_id, str(events[-1]["id"]))
+        yield RunUpdate(run, events)
 
     def _events(self, run_id: str, after: str) -> list[Json]:
         events: list[Json] = []
@@ -166,6 +183,17 @@ class Work(Connection):
             if len(page) < EVENTS_PAGE:
                 return events
             after = str(page[-1]["id"])
+
+
+def _streamed(lines: Iterable[str]) -> Iterator[RunUpdate]:
+    """Each time that the stream shows the run, with the lines of its log that came before."""
+    events: list[Json] = []
+    for sent in read_events(lines):
+        if sent.name == "log":
+            events.append(json.loads(sent.data))
+        elif sent.name == "run":
+            yield RunUpdate(json.loads(sent.data), events)
+            events = []
 
 
 def _form_files(data: bytes, filename: str, negative: bytes | None) -> dict[str, FormFile]:

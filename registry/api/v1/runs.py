@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,13 +14,17 @@ from registry.api.idempotency import idempotency_key
 from registry.api.pagination import Cursor
 from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.schema import FILE, operation
+from registry.api.streams import MEDIA_TYPE as STREAM
+from registry.api.streams import run_stream, waited, wants_stream
 from registry.api.v1.serializers.runs import (
     EventQuery,
     MigrationBody,
     RunBody,
+    RunEventSerializer,
     RunEventsSerializer,
     RunSerializer,
 )
+from registry.runs.models import Run
 from registry.runs.selectors import event_list, run_get, run_list, run_statistics
 from registry.runs.services import (
     ExtractionRequest,
@@ -36,40 +40,82 @@ KEY_HEADER = OpenApiParameter(
     location=OpenApiParameter.HEADER,
     description="At most 200 printable ASCII characters. The same key and body give the same run again.",
 )
+PREFER_HEADER = OpenApiParameter(
+    "Prefer",
+    location=OpenApiParameter.HEADER,
+    description="`wait=N`: answer when the run has ended, after N seconds (60) at the latest.",
+)
+EVENT_ID_HEADER = OpenApiParameter(
+    "Last-Event-ID",
+    location=OpenApiParameter.HEADER,
+    description="Of a stream that is taken up again: the id of the last event that came.",
+)
+ENDED = {200: RunSerializer}
 
 
-class RunStart(Endpoint):
+class RunEndpoint(Endpoint):
+    """What starting and reading a run share."""
+
+    permission_classes = [TokenReadOrScopedWrite]
+
+    def waited_for(self, run: Run, *, status: int = 200) -> Response:
+        """A run once it has ended, or as it is when the wait that `Prefer` asks for is over.
+
+        Args:
+            status: for one that has not ended.
+        """
+        seconds = waited(self.request, run)
+        if seconds is not None:
+            run = run_get(viewer=self.user, run_id=str(run.pk))
+            status = 200 if run.is_over else status
+        response = self.render(RunSerializer, run, status=status)
+        if seconds is not None:
+            response["Preference-Applied"] = f"wait={seconds}"
+        return response
+
+
+class RunStart(RunEndpoint):
     """Queue an extraction; watch it under `Location`."""
 
     bucket = "jobs"
     keeps_its_own_keys = True
-    permission_classes = [TokenReadOrScopedWrite]
 
-    @operation("runs_start", status=202, answer=RunSerializer, request=RunBody, parameters=[KEY_HEADER])
+    @operation(
+        "runs_start",
+        status=202,
+        answer=RunSerializer,
+        request=RunBody,
+        parameters=[KEY_HEADER, PREFER_HEADER],
+        also=ENDED,
+    )
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         wanted = ExtractionRequest(**self.parse(RunBody, request.data))
         run, _ = extraction_start(actor=self.user, request=wanted, idempotency_key=key)
-        response = self.render(RunSerializer, run, status=202)
+        response = self.waited_for(run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response
 
 
-class MigrationStart(Endpoint):
+class MigrationStart(RunEndpoint):
     """Queue the move of a version to another base model; watch it under `Location`."""
 
     bucket = "jobs"
     keeps_its_own_keys = True
-    permission_classes = [TokenReadOrScopedWrite]
 
     @operation(
-        "migrations_start", status=202, answer=RunSerializer, request=MigrationBody, parameters=[KEY_HEADER]
+        "migrations_start",
+        status=202,
+        answer=RunSerializer,
+        request=MigrationBody,
+        parameters=[KEY_HEADER, PREFER_HEADER],
+        also=ENDED,
     )
     def post(self, request: Request) -> Response:
         key = idempotency_key(request)
         wanted = MigrationRequest(**self.parse(MigrationBody, request.data))
         run, _ = migration_start(actor=self.user, request=wanted, idempotency_key=key)
-        response = self.render(RunSerializer, run, status=202)
+        response = self.waited_for(run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response
 
@@ -85,25 +131,34 @@ class RunList(Endpoint):
         return self.render_page(RunSerializer, run_list(viewer=self.user))
 
 
-class RunGet(Endpoint):
+class RunGet(RunEndpoint):
     """One of your runs."""
 
-    permission_classes = [TokenReadOrScopedWrite]
-
-    @operation("runs_get", answer=RunSerializer)
+    @operation("runs_get", answer=RunSerializer, parameters=[PREFER_HEADER])
     def get(self, request: Request, run_id: uuid.UUID) -> Response:
-        return self.render(RunSerializer, run_get(viewer=self.user, run_id=str(run_id)))
+        return self.waited_for(run_get(viewer=self.user, run_id=str(run_id)))
 
 
-class RunEvents(Endpoint):
-    """The log of a run after an event id, oldest first."""
+class RunEvents(RunEndpoint):
+    """The log of a run after an event id, oldest first; with `Accept: text/event-stream`, as it goes on."""
 
-    permission_classes = [TokenReadOrScopedWrite]
-
-    @operation("runs_events", answer=RunEventsSerializer, parameters=[EventQuery])
-    def get(self, request: Request, run_id: uuid.UUID) -> Response:
+    @operation(
+        "runs_events",
+        answer=RunEventsSerializer,
+        parameters=[EventQuery, EVENT_ID_HEADER],
+        also={(200, STREAM): str, 204: None},
+    )
+    def get(self, request: Request, run_id: uuid.UUID) -> HttpResponseBase:
         query = self.parse(EventQuery, request.query_params)
         run = run_get(viewer=self.user, run_id=str(run_id))
+        if wants_stream(request):
+            return run_stream(
+                request,
+                run,
+                after=query["after"],
+                shown=lambda: self.wire(RunSerializer, run_get(viewer=self.user, run_id=str(run_id))),
+                line=lambda event: self.wire(RunEventSerializer, event),
+            )
         return self.render(RunEventsSerializer, {"items": event_list(run=run, after=query["after"])})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from steering_core.client import Extraction, Hub
+from steering_core.client.event_stream import ServerSent, read_events
 from steering_core.client.references import ReferenceSyntaxError
 from steering_core.errors import ClientError, DigestMismatchError, NotFoundError
 from steering_core.spec import digest
@@ -204,3 +205,49 @@ def test_offline_hub_asks_nothing(server: Any, make_hub: Any) -> None:
             ask()
         assert refused.value.code == "client.offline"
     assert server.seen == []
+
+
+def test_run_wait_follows_a_stream_and_comes_back_with_what_it_has(server: Any, hub: Hub, reply: Any) -> None:
+    kind = {"Content-Type": "text/event-stream"}
+    begun = f"{sse('log', event(1))}: quiet\n\n{sse('run', run('running', 0.5))}"
+    first = f"retry: 1000\n\n{begun}{sse('log', event(2))}"
+    second = f"{sse('log', event(2))}{sse('log', event(3))}{sse('run', run('succeeded', 1.0))}"
+    server.on(f"GET /runs/{RUN}", run("queued"), run("running", 0.5))
+    # The first breaks off in the middle of an event.
+    server.on(
+        f"GET /runs/{RUN}/events",
+        reply(first.encode(), headers=kind, cut=len(first) - 20),
+        reply(second.encode(), headers=kind),
+    )
+
+    updates = list(hub.run_wait(RUN, poll_seconds=0))
+
+    assert [(u.run["state"], [e["id"] for e in u.events]) for u in updates] == [
+        ("running", [1]),
+        ("succeeded", [2, 3]),
+    ]
+    asked = [seen for seen in server.seen if "events" in seen.path]
+    assert [seen.path.partition("?")[2] for seen in asked] == ["", "after=1"]
+    assert asked[0].headers["Accept"].startswith("text/event-stream")
+
+
+def sse(name: str, data: Any) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def test_read_events_joins_lines_and_leaves_out_what_is_cut_off() -> None:
+    lines = [
+        ": hello",
+        "",
+        "data: a",
+        "data:b",
+        "",
+        "event: x",
+        "",
+        "id: 7",
+        "event: y",
+        "data: c",
+        "",
+        "data: cut",
+    ]
+    assert list(read_events(lines)) == [ServerSent("message", "a\nb"), ServerSent("y", "c")]

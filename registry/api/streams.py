@@ -1,0 +1,107 @@
+"""Runs as they go on: server-sent events (WHATWG HTML, 9.2), and `Prefer: wait=N` (RFC 7240).
+
+A stream is bounded, since it holds a thread: it ends after a while, and the client comes back with the id of
+the last event that it has.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from registry.core.errors import NotFoundError
+from registry.runs.models import Run, RunEvent
+from registry.runs.selectors import event_list
+from registry.runs.watching import run_await, run_watch, watching_place
+
+MEDIA_TYPE = "text/event-stream"
+# Below the minute after which proxies give up by default.
+STREAM_SECONDS = 55.0
+LONGEST_WAIT = 60
+# When to come back, in milliseconds: at once after a stream that was full, later where there was no place.
+BACK_SOON, BACK_LATER = 1000, 5000
+
+
+def wants_stream(request: Request) -> bool:
+    """Whether `Accept` names the media type of streams."""
+    return MEDIA_TYPE in request.headers.get("Accept", "").lower()
+
+
+def last_event_id(request: Request) -> int:
+    """What a client that comes back says it has; 0 where it says nothing that could be meant."""
+    text = request.headers.get("Last-Event-ID", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
+
+
+def run_stream(
+    request: Request, run: Run, *, after: int, shown: Callable[[], Any], line: Callable[[RunEvent], Any]
+) -> HttpResponseBase:
+    """The log after an event id, and the run each time that it changes.
+
+    Args:
+        shown: the run as JSON, read anew; raises NotFoundError once the caller may not see it any more.
+        line: an event as JSON.
+    """
+    known = last_event_id(request)
+    is_over = run_over(run, known)
+    if is_over and known:
+        # Tells a browser, which would come back for ever, that there is no more.
+        return HttpResponse(status=204)
+    if request.method == "HEAD":
+        return _marked(HttpResponse(content_type=MEDIA_TYPE))
+    events = _events(run, max(after, known), shown, line)
+    return _marked(StreamingHttpResponse(events, content_type=MEDIA_TYPE))
+
+
+def run_over(run: Run, known: int) -> bool:
+    """Whether a run has ended and this event id is its last."""
+    glance = next(iter(run_watch(run_id=run.pk, seconds=0)))
+    return glance is not None and glance.is_last and glance.newest_event <= known
+
+
+def waited(request: Request, run: Run) -> int | None:
+    """Wait for the end of a run for as long as `Prefer: wait=N` says; the seconds that were granted, None
+    where it does not ask, or there is no place to wait.
+    """
+    match = re.search(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\b", request.headers.get("Prefer", ""), re.I)
+    if match is None:
+        return None
+    seconds = min(int(match[1]), LONGEST_WAIT)
+    return seconds if run_await(run_id=run.pk, seconds=seconds) else None
+
+
+def _events(
+    run: Run, after: int, shown: Callable[[], Any], line: Callable[[RunEvent], Any]
+) -> Iterator[bytes]:
+    with watching_place() as has_place:
+        yield f"retry: {BACK_SOON if has_place else BACK_LATER}\n\n".encode()
+        try:
+            for glance in run_watch(run_id=run.pk, seconds=STREAM_SECONDS if has_place else 0):
+                if glance is None:
+                    yield b": nothing new\n\n"
+                    continue
+                while glance.newest_event > after:
+                    for event in event_list(run=run, after=after):
+                        yield _message("log", line(event), event.pk)
+                        after = event.pk
+                yield _message("run", shown())
+        except (NotFoundError, OperationalError, InterfaceError):
+            # The status is sent already; whoever comes back is told in full.
+            return
+
+
+def _message(kind: str, data: Any, event_id: int | None = None) -> bytes:
+    """One event; JSON of one line needs no splitting."""
+    name = b"" if event_id is None else b"id: %d\n" % event_id
+    return b"%sevent: %s\ndata: %s\n\n" % (name, kind.encode(), JSONRenderer().render(data))
+
+
+def _marked(response: Any) -> Any:
+    # nginx would collect it first.
+    response["X-Accel-Buffering"] = "no"
+    response["Cache-Control"] = "private, no-store"
+    return response
