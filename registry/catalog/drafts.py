@@ -1,6 +1,7 @@
 """Versions on their way: made for a run, filled by it or failed, discarded by their owner."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.selectors import version_get_by_id, version_rows
 from registry.catalog.states import TRANSITIONS, UNRELEASED, Origin, VersionState
-from registry.catalog.vectors import vector_changed, vector_to_change, version_record
+from registry.catalog.vectors import vector_changed, vector_to_change, version_file_follow, version_record
 from registry.core.errors import ConflictError
 from registry.core.state import transition
 from registry.datasets.models import DatasetVersion
@@ -106,6 +107,8 @@ def artifact_attach(
         verdict=report["verdict"],
         grade=report.get("grade", ""),
     )
+    # A fault of theirs is logged, and costs the run nothing.
+    transaction.on_commit(partial(version_file_follow, version), robust=True)
 
 
 def version_fail(*, version: VectorVersion) -> None:

@@ -13,7 +13,13 @@ from registry.catalog.notices import check_present
 from registry.catalog.publishing import PublishWish, publish_problems
 from registry.catalog.screening import screening_problem
 from registry.catalog.states import TRANSITIONS, License, VersionState
-from registry.catalog.vectors import latest_refresh, vector_locked, vector_to_change, version_record
+from registry.catalog.vectors import (
+    latest_refresh,
+    vector_locked,
+    vector_to_change,
+    version_file_follow,
+    version_record,
+)
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.naming import check_version, row_id
 from registry.core.state import transition
@@ -59,6 +65,7 @@ def version_publish(
         raise InvalidError(
             f"{row.vector} cannot be published: {'; '.join(problems)}", code="version.not_publishable"
         )
+    version_file_follow(row)
     with transaction.atomic():
         version_freeze(actor=actor, version=row, name=version, license=license, visibility=visibility)
     return row

@@ -18,6 +18,8 @@ from steering_core.spec import digest_hex
 
 # Rows that are looked through for controls; a vector with more versions than that hides older vectors.
 CONTROLS_READ = 200
+# What apps above this one want to know of every version that is read, in the same query: name -> expression.
+ANNOTATIONS: dict[str, Any] = {}
 
 
 def base_model_list() -> QuerySet[BaseModelRevision]:
@@ -277,7 +279,8 @@ def _referred(rows: QuerySet[VectorVersion], wanted: Reference) -> QuerySet[Vect
 
 def version_rows() -> QuerySet[VectorVersion]:
     """Versions with what their objects on the wire speak of; who may see them is for the caller to say."""
-    return VectorVersion.objects.select_related(
+    rows = VectorVersion.objects.annotate(**ANNOTATIONS)
+    return rows.select_related(
         "vector__owner", "base_model", "dataset_version__dataset__owner", "artifact", "conformance"
     )
 

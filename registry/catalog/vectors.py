@@ -20,6 +20,10 @@ from registry.core.naming import version_key
 # Called with a vector in the transaction that changed it or its `latest`: what is derived from it follows.
 FOLLOWERS: list[Callable[[Vector], None]] = []
 
+# Called with a version once its file is there, and again before it is published, outside of transactions: to
+# look into files takes time. Whoever is called raises nothing.
+FILE_FOLLOWERS: list[Callable[[VectorVersion], None]] = []
+
 _LIMITS = {"title": 120, "description": 4000, "trait": 64, "language": 20}
 
 
@@ -83,6 +87,12 @@ def vector_changed(vector: Vector) -> None:
     """Tell those that follow, in the transaction of the change."""
     for follow in FOLLOWERS:
         follow(vector)
+
+
+def version_file_follow(version: VectorVersion) -> None:
+    """Tell those that look into files."""
+    for follow in FILE_FOLLOWERS:
+        follow(version)
 
 
 def vector_record(action: str, vector: Vector, actor: User, **data: Any) -> None:

@@ -136,7 +136,7 @@ def matching(viewer: Any, wanted: Wanted) -> QuerySet[SearchEntry]:
         rows = rows.filter(fresh_at__gte=wanted.since)
     for facet, values in wanted.facets.items():
         if values:
-            rows = rows.filter(facets__overlap=[f"{facet}={value}" for value in values])
+            rows = rows.filter(facets__overlap=[_held(facet, value) for value in values])
     return _with_words(rows, wanted.text)
 
 
@@ -146,6 +146,11 @@ def has_trigrams() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'")
         return cursor.fetchone() is not None
+
+
+def _held(facet: str, value: str) -> str:
+    """As entries hold it; a base model is asked for by its name or its hash."""
+    return f"model_hash={value}" if facet == "base_model" and is_digest(value) else f"{facet}={value}"
 
 
 def _with_words(rows: QuerySet[SearchEntry], text: str) -> QuerySet[SearchEntry]:

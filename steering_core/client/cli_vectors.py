@@ -52,7 +52,7 @@ def search(
     mine: Annotated[bool, typer.Option("--mine", help="Your own, unpublished ones too.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
 ) -> None:
-    """Search vectors, newest first."""
+    """Search vectors, the most relevant first."""
     items = ui.hub.search(
         query, owner=owner, base_model=model, verdict=verdict, grade=grade, mine=mine, limit=limit
     )
@@ -110,6 +110,8 @@ def publish(
     visibility = "public" if public else ""
     released = ui.hub.publish(name, version=version, license=license, visibility=visibility, draft_id=draft)
     ui.say(f"published {released['vector']}@{released['version']}")
+    for warning in released.get("warnings", ()):
+        ui.say(f"warning: {warning['message']}", style="yellow")
     shown = [("vector", f"{name}@{version}"), ("digest", released["digest"]), ("page", released.get("url"))]
     ui.result(released, tables.facts(shown))
 

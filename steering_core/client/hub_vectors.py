@@ -53,7 +53,7 @@ class Vectors(Connection):
         mine: bool = False,
         limit: int = 50,
     ) -> list[Json]:
-        """Vectors with a released version, newest first; `mine` gives the token owner's, drafts and all."""
+        """Released vectors, the most relevant first; `mine` gives the token owner's, drafts and all."""
         wanted = {"q": query, "owner": owner, "base_model": base_model, "verdict": verdict, "grade": grade}
         return self._pages("/vectors", wanted | {"mine": "1" if mine else ""}, limit)
 

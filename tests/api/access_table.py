@@ -125,6 +125,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     # base models and data sets
     "base-models": {"GET": everybody()},
     "base-model": {"GET": everybody()},
+    "base-model-vectors": {"GET": everybody()},
     "datasets": {"GET": everybody(), "POST": anyone("write", {"name": "mine"}, upload=True)},
     "dataset-check": {"POST": anyone(body={}, upload=True)},
     "dataset": {"GET": sees("dataset")},
@@ -155,6 +156,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "version": {"GET": sees(by_name=True)},
     "version-download": {"GET": sees(files=True, by_name=True)},
     "version-conformance": {"GET": sees(files=True, by_name=True)},
+    "version-similar": {"GET": sees(by_name=True)},
     "version-formats": {"GET": sees(by_name=True)},
     "version-blind-test": {"GET": sees(by_name=True, beyond="blind.no_material")},
     "vector-downloads": {"GET": sees()},

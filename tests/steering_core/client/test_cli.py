@@ -191,6 +191,15 @@ def test_pull_yanked_version_warns_on_stderr_only(bearing: Any, publish: Any) ->
     assert done.stderr.startswith("warning: yanked: wrong sign")
 
 
+def test_publish_tells_what_the_version_is_a_copy_of(bearing: Any, server: Any) -> None:
+    said = {"code": "version.near_copy", "message": "acme/kind@1.0.0 is lex/kind@2.0.0 with its sign flipped"}
+    published = {"vector": "acme/kind", "version": "1.0.0", "digest": "sha256:1", "warnings": [said]}
+    server.on("POST /vectors/acme/kind/publish", published)
+    done = bearing("publish", "acme/kind", "--version", "1.0.0", "--license", "MIT")
+    assert done.exit_code == 0
+    assert f"warning: {said['message']}" in done.stderr
+
+
 def test_pull_offline_option_uses_the_cache(bearing: Any, publish: Any, server: Any) -> None:
     published = publish()
     assert bearing("pull", "acme/kind@1.0.0").exit_code == 0

@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
 
+from registry.api import links
+from registry.api.v1.serializers.vectors import VectorSerializer
 from registry.catalog.states import Access, Grade, License, Verdict
+from registry.discovery.compatible import HINTS, Fit
 from registry.discovery.search import ORDERS, Wanted
+from registry.discovery.similar import Similar
 from steering_core.spec import METHODS, SITES
 
 MAX_VALUES = 20
@@ -56,21 +60,19 @@ class VectorQuery(serializers.Serializer[Any]):
     )
 
 
-# Parameters that are facets as they stand; `base_model` is one of two.
-_FACETS = ("model_hash", "family", "method", "site", "verdict", "grade", "license", "access")
+# Parameters that are facets as they stand; the others are compared in lower case.
+_FACETS = ("base_model", "model_hash", "family", "method", "site", "verdict", "grade", "license", "access")
 
 
 def wanted_of(query: dict[str, Any]) -> Wanted:
     """The search that a validated query string asks for."""
     facets = {name: tuple(query.get(name, ())) for name in _FACETS}
     facets |= {name: tuple(v.lower() for v in query.get(name, ())) for name in ("trait", "language")}
-    names = [value for value in query.get("base_model", ()) if not value.startswith("sha256:")]
-    hashes = [value for value in query.get("base_model", ()) if value.startswith("sha256:")]
     since = query.get("since")
     return Wanted(
         text=query.get("q", ""),
         owner=query.get("owner", ""),
-        facets=facets | {"base_model": tuple(names), "model_hash": (*facets["model_hash"], *hashes)},
+        facets=facets,
         since=datetime.combine(since, time.min, ZoneInfo("UTC")) if since else None,
         mine=query["mine"],
         sort=query["sort"],
@@ -92,3 +94,62 @@ class FacetsSerializer(serializers.Serializer[Any]):
         help_text="There are more than were counted: every number is a least one, of the best vectors."
     )
     facets = serializers.DictField(child=FacetValueSerializer(many=True))
+
+
+class SimilarQuery(serializers.Serializer[Any]):
+    """How many to show."""
+
+    limit = serializers.IntegerField(required=False, default=10, min_value=1, max_value=20)
+
+
+class SimilarSerializer(serializers.Serializer[Any]):
+    """A version that points like another, or against it."""
+
+    reference = serializers.CharField(source="version", help_text="owner/name@version")
+    digest = serializers.CharField(source="version.digest")
+    title = serializers.CharField(source="version.vector.title")
+    verdict = serializers.CharField(source="version.verdict")
+    grade = serializers.CharField(source="version.grade")
+    cosine = serializers.FloatField(help_text="Of the directions, with its sign.")
+    relation = serializers.ChoiceField(choices=["near_duplicate", "sign_flipped", "similar"])
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, row: Similar) -> str | None:
+        return links.version_page(row.version)
+
+
+class SimilarListSerializer(serializers.Serializer[Any]):
+    """The most alike first, with either sign."""
+
+    items = SimilarSerializer(many=True)
+
+
+class FitQuery(serializers.Serializer[Any]):
+    """How well vectors have to fit."""
+
+    fit = serializers.ChoiceField(
+        choices=tuple(HINTS),
+        required=False,
+        default="exact",
+        help_text="For this revision; for another of the same architecture, blocks and width; for another "
+        "model of the same architecture.",
+    )
+
+
+class FitSerializer(serializers.Serializer[Any]):
+    """A vector that fits a base model, and its highest version that does."""
+
+    reference = serializers.CharField(source="version", help_text="owner/name@version")
+    digest = serializers.CharField(source="version.digest")
+    model_hash = serializers.CharField(source="version.base_model.model_hash")
+    fit = serializers.ChoiceField(choices=tuple(HINTS))
+    hint = serializers.SerializerMethodField(help_text="What to do before it is used; empty if nothing.")
+    vector = VectorSerializer()
+
+    @staticmethod
+    def prepare(rows: list[Fit], viewer: Any) -> None:
+        """As for vectors."""
+        VectorSerializer.prepare([row.vector for row in rows], viewer)
+
+    def get_hint(self, row: Fit) -> str:
+        return HINTS[row.fit]

@@ -18,6 +18,7 @@ from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import vector_notices, version_notices
 from registry.catalog.selectors import version_source
 from registry.catalog.states import Access, License, Origin, Verdict, VersionState
+from registry.discovery.similar import near_copy_notices
 from registry.serving.selectors import download_totals
 
 GRADE_HELP = "A, B, C or F; empty for a report of version 1, and until there is one."
@@ -212,7 +213,8 @@ class VersionSerializer(VersionBriefSerializer):
 
     @extend_schema_field(NoticeSerializer(many=True))
     def get_warnings(self, row: VectorVersion) -> list[dict[str, Any]]:
-        return [asdict(notice) for notice in version_notices(row)]
+        copies = near_copy_notices(viewer=self.context["viewer"], version=row)
+        return [asdict(notice) for notice in (*version_notices(row), *copies)]
 
     @extend_schema_field(SourceSerializer(allow_null=True))
     def get_migrated_from(self, row: VectorVersion) -> dict[str, Any] | None:
