@@ -45,6 +45,13 @@ def run_page(row: Run) -> str:
     return page(f"/runs/{row.pk}")
 
 
+def version_url(row: VectorVersion) -> str:
+    """The object of a version: by name once it is released, by row id before."""
+    if row.state in RELEASED:
+        return operation("version", row.vector.owner.slug, row.vector.name, row.version)
+    return operation("version-by-id", row.pk)
+
+
 def version_conformance(row: VectorVersion) -> str:
     """Where the certificate is: by name once the version is released, by row id before."""
     if row.state in RELEASED:

@@ -1,10 +1,14 @@
 """Read runs: for whoever started one, and for those who may change the vector that it makes."""
 
+import uuid
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from registry.accounts.access import held_by
 from registry.accounts.models import User
 from registry.accounts.roles import Role
+from registry.catalog.models import VectorVersion
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
 from registry.runs.models import Run, RunEvent
@@ -50,6 +54,17 @@ def run_statistics(*, run: Run) -> Blob:
             code="run.no_statistics",
         )
     return run.statistics
+
+
+def version_statistics(*, viewer: Any, version: VectorVersion) -> tuple[uuid.UUID, Blob] | None:
+    """The run that made a version and the activations that it kept; None where it kept none, or is not the
+    viewer's to see.
+    """
+    if not isinstance(viewer, User):
+        return None
+    rows = Run.objects.filter(run_visible_to(viewer, Role.WRITER), vector_version=version)
+    run = rows.exclude(statistics=None).select_related("statistics").first()
+    return (run.pk, run.statistics) if run and run.statistics else None
 
 
 def _rows() -> QuerySet[Run]:

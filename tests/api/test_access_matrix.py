@@ -157,6 +157,7 @@ def make_vector(boss: Any, kind: str, seed: int) -> dict[str, Any]:
         "owner": "initech",
         "name": kind,
         "ref": "1.0.0",
+        "other": "1.0.0",
         "version": "1.0.0",
         "version_id": row.pk,
         "sha256": row.artifact_id,

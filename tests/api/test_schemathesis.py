@@ -60,6 +60,7 @@ def rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, An
             "owner": "acme",
             "name": "formality",
             "ref": "1.0.0",
+            "other": "1.0.0",
             "version": "1.0.0",
             "number": 1,
             "sha256": row.artifact_id,

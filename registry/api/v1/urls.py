@@ -10,6 +10,7 @@ from registry.api.v1 import (
     audit,
     base_models,
     blind,
+    comparing,
     datasets,
     discovery,
     downloads,
@@ -111,6 +112,9 @@ urlpatterns = [
     path(f"{VECTOR}/downloads", downloads.VectorDownloadCounts.as_view(), name="vector-downloads"),
     path(f"{VERSION}/<str:ref>/formats", downloads.VersionForms.as_view(), name="version-formats"),
     path(f"{VERSION}/<str:ref>/blind-test", blind.VersionBlindTest.as_view(), name="version-blind-test"),
+    path(f"{VERSION}/<str:ref>/diff/<str:other>", comparing.VersionDiff.as_view(), name="version-diff"),
+    path(f"{VERSION}/<str:ref>/referrers", comparing.VersionReferrers.as_view(), name="version-referrers"),
+    path(f"{VERSION}/<str:ref>/report", comparing.VersionReport.as_view(), name="version-report"),
     path(f"{VERSION}/<str:version>/yank", lifecycle.VersionYank.as_view(), name="yank"),
     path(f"{VERSION}/<str:version>/unyank", lifecycle.VersionUnyank.as_view(), name="unyank"),
     path(
