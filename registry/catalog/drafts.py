@@ -24,12 +24,32 @@ from steering_core.spec import ExtractionSpec, canonical_json, digest
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A file as somebody brought it, of one of the forms in `steering_core.formats.engines`.
+
+    Attributes:
+        direction: which of its directions is taken.
+    """
+
+    blob: Blob
+    filename: str
+    form: str
+    direction: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For the spec of a version and its report."""
+        named = {"filename": self.filename, "form": self.form, "direction": self.direction}
+        return {"digest": self.blob.digest, **named}
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What a run is to make.
 
     Attributes:
         name: of the vector, `owner/name` or a name in the actor's own namespace; made when it is new.
-        migrated_from: the version that is moved to this base model, which has a file; None for an extraction.
+        migrated_from: the version that is moved to this base model, which has a file; None for the others.
+        imported: what an import makes the version of; None for the others.
     """
 
     name: str
@@ -38,10 +58,14 @@ class Draft:
     spec: ExtractionSpec
     migrated_from: VectorVersion | None = None
     origin: Origin = Origin.EXTRACTED
+    imported: ImportedFile | None = None
 
     @property
     def spec_json(self) -> dict[str, Any]:
-        """The spec, with the digest of the file that is moved."""
+        """The spec, with the digest of what is moved or imported; nobody knows an import's method."""
+        if self.imported:
+            asked = {name: getattr(self.spec, name) for name in ("dataset_digest", "model_hash", "tier")}
+            return {**asked, "imported": self.imported.to_json()}
         moved = {"migrated_from": self.migrated_from.digest} if self.migrated_from else {}
         return {**self.spec.to_json(), **moved}
 
@@ -56,23 +80,42 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
         ConflictError: the name belonged to a vector that was moved, which the actor may not see.
         RemovedError: operators took the vector away.
     """
-    owner, name = split_name(actor, draft.name, what="vector")
-    vector = row_named(Vector.objects.filter(visible_to(actor)).select_related("owner"), owner, name)
+    vector = draft_place(actor=actor, name=draft.name)
     if vector is None:
+        owner, name = split_name(actor, draft.name, what="vector")
         with name_claim(f"{owner}/{name}"):
             vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
             vector_changed(vector)
-    require(actor, Role.WRITER, vector)
-    check_present(vector)
     return VectorVersion.objects.create(
         vector=vector,
         base_model=draft.base_model,
         dataset_version=draft.dataset_version,
         origin=draft.origin,
         migrated_from=draft.migrated_from,
+        imported_file=draft.imported.blob if draft.imported else None,
         spec=draft.spec_json,
         spec_digest=digest(canonical_json(draft.spec_json)),
     )
+
+
+def draft_place(*, actor: User, name: str) -> Vector | None:
+    """The vector of this name that drafts of the actor may go to; None where they may make it.
+
+    Raises:
+        InvalidError: the name is not valid.
+        NotFoundError, NotAllowedError: it is not the actor's to write.
+        RemovedError: operators took the vector away.
+    """
+    owner, name = split_name(actor, name, what="vector")
+    vector: Vector | None = row_named(
+        Vector.objects.filter(visible_to(actor)).select_related("owner"), owner, name
+    )
+    if vector is None:
+        namespace_for(actor, owner)
+        return None
+    require(actor, Role.WRITER, vector)
+    check_present(vector)
+    return vector
 
 
 def artifact_attach(

@@ -20,8 +20,9 @@ from registry.accounts.models import User
 from registry.accounts.roles import Role
 from registry.audit.services import record
 from registry.catalog.models import AccessRequest, Vector
+from registry.catalog.publishing import is_of_unknown_provenance
 from registry.catalog.selectors import vector_get
-from registry.catalog.states import REQUEST_TRANSITIONS, Access, AccessMode, RequestState
+from registry.catalog.states import RELEASED, REQUEST_TRANSITIONS, Access, AccessMode, RequestState
 from registry.catalog.vectors import vector_changed, vector_locked, vector_record, vector_to_change
 from registry.core.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError, RegistryError
 from registry.core.state import transition
@@ -123,11 +124,23 @@ def access_set(
     found = vector_to_change(actor, owner, name, Role.ADMIN)
     with transaction.atomic():
         vector = vector_locked(found.pk)
+        if access == Access.PAID:
+            _check_may_be_sold(vector)
         vector.access, vector.access_mode, vector.access_terms = access, mode, terms.strip()
         vector.save(update_fields=["access", "access_mode", "access_terms"])
         vector_changed(vector)
         vector_record("vector.access_changed", vector, actor, access=access, mode=mode)
     return vector
+
+
+def _check_may_be_sold(vector: Vector) -> None:
+    released = vector.versions.filter(state__in=RELEASED).select_related("migrated_from")
+    if row := next((row for row in released if is_of_unknown_provenance(row)), None):
+        raise InvalidError(
+            f"{vector} cannot be sold: version {row.version} goes back to an imported file, of unknown "
+            "provenance",
+            code="access.imported",
+        )
 
 
 def access_ask(

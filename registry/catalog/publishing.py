@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.catalog.models import VectorVersion
 from registry.catalog.screening import screening_problem
-from registry.catalog.states import License, VersionState
+from registry.catalog.states import Access, License, Origin, VersionState
 from registry.core.errors import InvalidError
 from registry.storage.services import blob_read
 from steering_core.errors import FormatError
@@ -106,6 +106,22 @@ def _is_screened(version: VectorVersion, wish: PublishWish) -> str | None:
     return screening_problem(version.report, wish.visibility) if version.report else None
 
 
+def _is_not_sold(version: VectorVersion, wish: PublishWish) -> str | None:
+    if version.vector.access != Access.PAID or not is_of_unknown_provenance(version):
+        return None
+    return "it goes back to an imported file, and what is of unknown provenance is never sold"
+
+
+def is_of_unknown_provenance(version: VectorVersion) -> bool:
+    """Whether a version was imported, or moved here from one that was."""
+    row: VectorVersion | None = version
+    while row is not None:
+        if row.origin == Origin.IMPORTED:
+            return True
+        row = row.migrated_from
+    return False
+
+
 CHECKS: list[Callable[[VectorVersion, PublishWish], str | None]] = [
     _is_extracted,
     _has_license,
@@ -113,4 +129,5 @@ CHECKS: list[Callable[[VectorVersion, PublishWish], str | None]] = [
     _artifact_is_whole,
     _certificate_is_whole,
     _is_screened,
+    _is_not_sold,
 ]

@@ -17,13 +17,23 @@ class SourceClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportClaim:
+    """A file that is to become a vector: its sha256, its name, and which of its directions is taken."""
+
+    file_sha256: str
+    filename: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunClaim:
     """The right to work on a run until the lease lapses. `lease_token` must be shown with every write.
 
     Attributes:
         suite_sha256: the suite that operators brought for the base model; empty for none.
         controls: files of other data sets' vectors, by sha256; those at the same place are tried beside.
-        source: what a migration moves to the base model; None for an extraction.
+        source: what a migration moves to the base model; None for the others.
+        imported: what an import makes a vector of; None for the others.
     """
 
     run_id: str
@@ -39,6 +49,7 @@ class RunClaim:
     suite_sha256: str
     controls: tuple[str, ...]
     source: SourceClaim | None
+    imported: ImportClaim | None = None
 
 
 @dataclass(frozen=True, slots=True)

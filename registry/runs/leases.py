@@ -19,7 +19,7 @@ from registry.catalog.releasing import version_freeze
 from registry.catalog.selectors import control_list
 from registry.core.errors import ConflictError, InvalidError, RemovedError
 from registry.core.faults import fault_point
-from registry.runs.claims import ArtifactResult, Heartbeat, RunClaim, SourceClaim
+from registry.runs.claims import ArtifactResult, Heartbeat, ImportClaim, RunClaim, SourceClaim
 from registry.runs.models import Run
 from registry.runs.services import event_add, run_end, run_record
 from registry.runs.states import ErrorClass, RunState
@@ -174,6 +174,7 @@ def _claim(run: Run) -> RunClaim:
         suite_sha256=model.suite_id or "",
         controls=tuple(control_list(version=version)),
         source=_source(version.migrated_from),
+        imported=_imported(version),
     )
 
 
@@ -182,6 +183,13 @@ def _source(version: VectorVersion | None) -> SourceClaim | None:
         return None
     model = version.base_model
     return SourceClaim(str(version.artifact_id), model.name, model.path, model.model_hash)
+
+
+def _imported(version: VectorVersion) -> ImportClaim | None:
+    if version.imported_file_id is None:
+        return None
+    asked = version.spec["imported"]
+    return ImportClaim(str(version.imported_file_id), asked["filename"], asked["direction"])
 
 
 def _stored(data: bytes, media_type: str) -> Blob | None:

@@ -16,6 +16,7 @@ class Run(UUIDModel):
     class Kind(models.TextChoices):
         EXTRACT = "extract"
         MIGRATE = "migrate"
+        IMPORT = "import"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")

@@ -2,5 +2,6 @@
 
 EXTRACT = "bearing.extract"
 MIGRATE = "bearing.migrate"
+IMPORT = "bearing.import"
 
-QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu"}
+QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu", IMPORT: "gpu"}

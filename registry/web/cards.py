@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from registry.catalog.models import Vector
+from registry.catalog.states import Origin
 from registry.web.curves import read_curve
 from registry.web.numbers import minus
 from registry.web.plots import sparkline
@@ -27,6 +28,7 @@ class VectorCard:
     window: str
     base_model: str
     is_private: bool
+    is_imported: bool
     is_published: bool
 
 
@@ -48,6 +50,7 @@ def vector_card(vector: Vector) -> VectorCard:
         sparkline=sparkline(curve, verdict),
         window=window_words(curve),
         base_model=latest.base_model.name if latest else "",
+        is_imported=latest is not None and latest.origin == Origin.IMPORTED,
         is_private=vector.visibility == "private",
         is_published=latest is not None,
     )

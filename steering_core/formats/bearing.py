@@ -135,6 +135,16 @@ def _direction(data: bytes, header: Header, key: str) -> Direction:
     info = header.tensors[key]
     stored = np.frombuffer(data, dtype="<f4", count=info.shape[0], offset=header.data_start + info.start)
     direction: Direction = stored.astype(np.float32)
+    check_direction(key, direction)
+    return direction
+
+
+def check_direction(key: str, direction: Direction) -> None:
+    """Refuse numbers that cannot be meant.
+
+    Raises:
+        FormatError: a value is not finite, all are zero or subnormal, or the norm is out of range.
+    """
     if not np.isfinite(direction).all():
         raise FormatError(
             f"{key} holds NaN or infinity; every value must be finite",
@@ -154,4 +164,3 @@ def _direction(data: bytes, header: Header, key: str) -> Direction:
             f"{key} has norm {norm:.3g}; expected {NORM_RANGE[0]:g} to {NORM_RANGE[1]:g}",
             code="format.norm_range",
         )
-    return direction

@@ -76,6 +76,11 @@ def own(on: str, *, role: int = OWNER, **more: Any) -> Rule:
 
 PUBLISH = {"version": "9.0.0", "license": "MIT"}
 RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
+IMPORT = {
+    "upload": "00000000-0000-0000-0000-000000000000",
+    "base_model": "bearing/demo",
+    "dataset": "initech/public",
+}
 UPLOAD = {"sha256": "ab" * 32, "size_bytes": 9, "purpose": "dataset"}
 WEBHOOK = {"url": "http://127.0.0.1:65009/hooks", "actions": ["version.*"]}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
@@ -151,6 +156,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "vector-facets": {"GET": everybody()},
     "vector-inspect": {"POST": anyone(body={}, upload=True)},
     "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
+    "vector-import": {"POST": Rule(scope="write", role=WRITER, body=IMPORT, beyond="upload.not_found")},
     "publish": {"POST": changes(WRITER, PUBLISH, beyond="version.not_found")},
     "versions": {"GET": sees()},
     "version": {"GET": sees(by_name=True)},

@@ -125,6 +125,7 @@ def make_world() -> World:
         "username": "member",
         "alias": "stable",
         "team": "red",
+        "owner": "initech",
         "name": "public",
         "token_id": token.pk,
         "invitation_id": "00000000-0000-0000-0000-000000000000",

@@ -18,12 +18,14 @@ from registry.api.streams import MEDIA_TYPE as STREAM
 from registry.api.streams import run_stream, waited, wants_stream
 from registry.api.v1.serializers.runs import (
     EventQuery,
+    ImportBody,
     MigrationBody,
     RunBody,
     RunEventSerializer,
     RunEventsSerializer,
     RunSerializer,
 )
+from registry.runs.importing import ImportRequest, import_start
 from registry.runs.models import Run
 from registry.runs.selectors import event_list, run_get, run_list, run_statistics
 from registry.runs.services import (
@@ -115,6 +117,33 @@ class MigrationStart(RunEndpoint):
         key = idempotency_key(request)
         wanted = MigrationRequest(**self.parse(MigrationBody, request.data))
         run, _ = migration_start(actor=self.user, request=wanted, idempotency_key=key)
+        response = self.waited_for(run, status=202)
+        response["Location"] = links.operation("run", run.pk)
+        return response
+
+
+class VectorImport(RunEndpoint):
+    """Make a version of a file that you uploaded; watch it under `Location`.
+
+    It is shown as imported for good, and never sold.
+    """
+
+    bucket = "jobs"
+    keeps_its_own_keys = True
+
+    @operation(
+        "vectors_import",
+        status=202,
+        answer=RunSerializer,
+        request=ImportBody,
+        parameters=[KEY_HEADER, PREFER_HEADER],
+        also=ENDED,
+    )
+    def post(self, request: Request, owner: str, name: str) -> Response:
+        key = idempotency_key(request)
+        body = self.parse(ImportBody, request.data)
+        wanted = ImportRequest(**{**body, "upload": str(body["upload"])}, vector=f"{owner}/{name}")
+        run, _ = import_start(actor=self.user, request=wanted, idempotency_key=key)
         response = self.waited_for(run, status=202)
         response["Location"] = links.operation("run", run.pk)
         return response

@@ -100,6 +100,7 @@ urlpatterns = [
     path("vectors/by-digest", resolve.ResolveDigests.as_view(), name="vectors-by-digest"),
     path(f"{VERSION}/<str:ref>/similar", discovery.VersionSimilar.as_view(), name="version-similar"),
     path(VECTOR, vectors.VectorItem.as_view(), name="vector"),
+    path(f"{VECTOR}/import", runs.VectorImport.as_view(), name="vector-import"),
     path(f"{VECTOR}/publish", vectors.VersionPublish.as_view(), name="publish"),
     path(VERSION, vectors.VersionList.as_view(), name="versions"),
     path(f"{VERSION}/<str:ref>", versions.VersionGet.as_view(), name="version"),

@@ -62,6 +62,24 @@ class MigrationBody(Body):
     tier = serializers.ChoiceField(choices=TIERS, required=False)
 
 
+class ImportBody(Body):
+    """A file to make a version of, which a run measures with pairs about its trait."""
+
+    upload = serializers.UUIDField(help_text="The id of a complete upload of yours for a vector.")
+    base_model = serializers.CharField(
+        max_length=200, help_text="Name or model hash of the registered base model that the file is for."
+    )
+    dataset = serializers.CharField(
+        max_length=200, help_text="owner/name@number, or owner/name for the newest version."
+    )
+    direction = serializers.CharField(
+        max_length=40,
+        required=False,
+        help_text="Which of the file's directions, as site and block: resid_post.3.",
+    )
+    tier = serializers.ChoiceField(choices=TIERS, required=False)
+
+
 class EventQuery(serializers.Serializer[Any]):
     """Which part of the log."""
 
