@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, When
 
-from registry.accounts.access import Visibility, check_files, held_by, may, visible_to
+from registry.accounts.access import Visibility, check_files, held_by, may, sees, visible_to
 from registry.accounts.ownership import row_named
 from registry.accounts.roles import Role
 from registry.catalog.models import Alias, AliasEvent, BaseModelRevision, Vector, VectorVersion
@@ -116,10 +116,9 @@ def version_get(
     """
     wanted = parse_reference(reference)
     found = _referred(version_rows() if rows is None else rows, wanted)
-    row = _best(
-        found.filter(visible_to(viewer, prefix="vector__"), vector__owner__slug=owner, vector__name=name)
-    )
-    if row is None:
+    row = _best(found.filter(vector__owner__slug=owner, vector__name=name))
+    # Asked of the row, since most are open to all, and the condition costs more than the rest of the query.
+    if row is None or not sees(viewer, row.vector):
         # An old name, or a vector without this version: its own 404 says more.
         vector = vector_get(viewer=viewer, owner=owner, name=name)
         row = _best(found.filter(vector=vector))
@@ -187,10 +186,11 @@ def version_by_digest(*, viewer: Any, sha256: str) -> VectorVersion:
         NotFoundError: no such file for this viewer; knowing a digest gives no right to it.
         RemovedError: operators took away every version with it that the viewer could see.
     """
-    rows = version_file_rows().filter(visible_to(viewer, prefix="vector__"), artifact_id=sha256)
-    named = rows.filter(state__in=NAMED)
     # The row that most may see and use.
-    row = _best(named.filter(vector__visibility=Visibility.PUBLIC).exclude(state=VersionState.REMOVED))
+    every = version_file_rows().filter(artifact_id=sha256)
+    row = _best(every.filter(vector__visibility=Visibility.PUBLIC, state__in=RELEASED))
+    rows = every.filter(visible_to(viewer, prefix="vector__"))
+    named = rows.filter(state__in=NAMED)
     row = row or _best(named.exclude(state=VersionState.REMOVED))
     mine = rows.filter(held_by(viewer, Role.WRITER, prefix="vector__"), state__in=UNRELEASED)
     row = row or mine.filter(vector__removed_at=None).first() or named.first()
