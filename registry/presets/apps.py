@@ -8,3 +8,9 @@ class PresetsConfig(AppConfig):
 
     name = "registry.presets"
     label = "presets"
+
+    def ready(self) -> None:
+        from registry.presets.dumping import PRESETS
+        from registry.serving.dumps import SECTIONS
+
+        SECTIONS.append(PRESETS)

@@ -1,1 +1,1 @@
-"""What serving files leaves behind: their forms for other engines, and counts of downloads."""
+"""What serving files leaves behind: forms for other engines, counts of downloads, and a dump once a day."""

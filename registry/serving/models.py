@@ -1,4 +1,4 @@
-"""Files made for other engines, and how often files were downloaded."""
+"""Files made for other engines, how often files were downloaded, and dumps of the catalog."""
 
 from django.db import models
 
@@ -117,3 +117,33 @@ class DownloadBatch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class CatalogDump(UUIDModel):
+    """All that was public on a day, as one file; see `dumps`."""
+
+    day = models.DateField(unique=True)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    lines = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-day"]
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class DumpedRow(models.Model):
+    """What has a line in the dumps of these days, so that they can be withdrawn when it is public no more."""
+
+    # The kind of its line, and the id of its row.
+    kind = models.CharField(max_length=20)
+    row = models.UUIDField()
+    first_day = models.DateField()
+    last_day = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "row"], name="dumped_row_is_there_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row}: {self.first_day} to {self.last_day}"

@@ -194,6 +194,9 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "access-decision": {
         "PATCH": changes(ADMIN, {"state": "granted"}, scope="manage", beyond="access.request_not_found"),
     },
+    # dumps
+    "dumps": {"GET": everybody()},
+    "dump": {"GET": Rule(anonymous=True, beyond="dump.not_found")},
     # webhooks
     "webhooks": {"GET": anyone(), "POST": anyone("manage", WEBHOOK)},
     "webhook": {

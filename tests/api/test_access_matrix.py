@@ -132,6 +132,7 @@ def make_world() -> World:
         "run_id": run.pk,
         "upload_id": upload_open(actor=people["boss"], file=Announcement("ab" * 32, 9, "dataset")).pk,
         "number": 1,
+        "day": "latest",
         "webhook_id": webhook.pk,
         "delivery_id": "00000000-0000-0000-0000-000000000000",
         "model_hash": make_base_model().model_hash,

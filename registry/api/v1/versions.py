@@ -14,6 +14,7 @@ from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_respo
 from registry.api.notices import with_notices
 from registry.api.schema import FILE, OBJECT, operation
 from registry.api.v1.downloads import converted, converted_name
+from registry.api.v1.dumps import dump_file
 from registry.api.v1.presets import preset_file
 from registry.api.v1.serializers.downloads import ConversionSerializer, DownloadQuery
 from registry.api.v1.serializers.vectors import VersionSerializer
@@ -29,6 +30,8 @@ from registry.catalog.selectors import (
 from registry.catalog.states import RELEASED, Access
 from registry.core.errors import NotFoundError
 from registry.presets.selectors import preset_version_by_digest
+from registry.serving.dumps import MEDIA_TYPE as DUMP
+from registry.serving.dumps import dump_by_digest
 from registry.storage.models import Blob
 from steering_core.formats import conformance, preset
 from steering_core.formats.bearing import MEDIA_TYPE
@@ -123,20 +126,26 @@ class DraftConformance(Endpoint):
         return conformance_response(request, row, caching=SHORT)
 
 
+OTHER_BLOBS: dict[Any, Any] = {(200, preset.MEDIA_TYPE): OBJECT, (200, DUMP): FILE}
+
+
 class BlobDownload(Endpoint):
-    """A native file, or the file of a preset, by its digest alone."""
+    """A native file, the file of a preset, or a dump of the catalog, by its digest alone."""
 
     bucket = "files"
 
-    @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE, also={(200, preset.MEDIA_TYPE): OBJECT})
+    @operation("blobs_get", answer=FILE, media_type=MEDIA_TYPE, also=OTHER_BLOBS)
     def get(self, request: Request, sha256: str) -> HttpResponse:
         try:
             row = version_by_digest(viewer=request.user, sha256=sha256)
         except NotFoundError:
             mix = preset_version_by_digest(viewer=request.user, sha256=sha256)
-            if mix is None:
+            if mix is not None:
+                return preset_file(request, mix, caching=IMMUTABLE)
+            dump = dump_by_digest(sha256=sha256)
+            if dump is None:
                 raise
-            return preset_file(request, mix, caching=IMMUTABLE)
+            return dump_file(request, dump)
         return artifact_response(self, row, caching=IMMUTABLE)
 
 

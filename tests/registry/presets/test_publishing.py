@@ -20,6 +20,7 @@ from registry.core.errors import (
     NotFoundError,
 )
 from registry.presets.drafts import MemberWish, PresetWish, preset_create, preset_draft, preset_draft_discard
+from registry.presets.dumping import PRESETS
 from registry.presets.models import PresetMember, PresetVersion
 from registry.presets.notices import preset_notices
 from registry.presets.publishing import preset_publish, preset_unyank, preset_update, preset_yank
@@ -30,6 +31,7 @@ from registry.presets.selectors import (
     preset_version_get,
     preset_version_list,
 )
+from registry.serving.dumps import SECTIONS
 from registry.storage.services import blob_read
 from steering_core.formats.preset import read_preset
 from tests.factories import make_organisation, make_vector_version
@@ -208,3 +210,15 @@ def test_unpublished_vectors_are_not_mixed(owner: User, draft: PresetVersion) ->
     extracted = make_vector_version(owner, "joy", VersionState.EXTRACTED, seed=3)
     with pytest.raises(InvalidError, match="published versions only"):
         preset_create(actor=owner, wish=PresetWish("joyful", [MemberWish(str(extracted.pk), 0.1)]))
+
+
+def test_public_preset_has_a_line_in_the_dump_of_the_catalog(owner: User, draft: PresetVersion) -> None:
+    publish(owner, visibility="private")
+    assert not PRESETS.public().exists()
+    row = get(owner)
+    preset_update(actor=owner, owner="acme", name="warm-and-brief", visibility="public")
+
+    line = PRESETS.line(PRESETS.public().get())
+    assert (line["reference"], line["digest"]) == ("preset:acme/warm-and-brief@1.0.0", row.digest)
+    assert line["url"].endswith("/api/v1/presets/acme/warm-and-brief/versions/1.0.0/download")
+    assert "preset" in [section.kind for section in SECTIONS]
