@@ -1,6 +1,6 @@
 """The one task decorator: claim, keep the lease, do the work, turn whatever happens into the run's outcome.
 
-A task body takes a `RunClaim` and a `Progress` and returns its result. It never sees the database,
+A task body takes a `Claim` and a `Progress` and returns its result. It never sees the database,
 never retries by itself, and no exception leaves the task: a MemoryError that escaped would take the
 whole worker down.
 """
@@ -18,7 +18,7 @@ from registry.celery import app
 from registry.core.errors import InvalidError, RegistryError
 from registry.core.faults import fault_point
 from registry.core.logging import run_id as run_id_in_log
-from registry.runs.claims import ArtifactResult, RunClaim
+from registry.runs.claims import ArtifactResult, Claim, MixResult
 from registry.runs.leases import run_claim, run_complete, run_fail, run_heartbeat, run_progress
 from registry.runs.states import ErrorClass
 from steering_core.errors import ModelError, SteeringError
@@ -26,7 +26,8 @@ from steering_core.evaluation.evaluate import Progress
 
 logger = logging.getLogger(__name__)
 
-Body = Callable[[RunClaim, Progress], ArtifactResult]
+# A body takes the claim of its kind of run and returns that kind's result.
+Body = Callable[[Any, Progress], ArtifactResult | MixResult]
 
 
 class LeaseLostError(Exception):
@@ -86,7 +87,7 @@ def _attempt(run_id: str, body: Body) -> None:
     fault_point("after_commit", run_id)
 
 
-def _work(claim: RunClaim, lease: "Lease", body: Body) -> tuple[ErrorClass, str, str] | None:
+def _work(claim: Claim, lease: "Lease", body: Body) -> tuple[ErrorClass, str, str] | None:
     """Run the body and hand its result over; what went wrong comes back as class, code and message."""
     try:
         result = body(claim, lease.progress)
@@ -126,7 +127,7 @@ class Lease:
     The thread only notices; it is `progress`, called by the body, that stops the work.
     """
 
-    def __init__(self, claim: RunClaim) -> None:
+    def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self._stop = threading.Event()
         self._verdict = "ok"

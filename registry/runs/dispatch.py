@@ -11,11 +11,16 @@ from redis.exceptions import RedisError
 
 from registry.celery import app
 from registry.runs.models import Run
-from registry.runs.task_names import EXTRACT, IMPORT, MIGRATE, QUEUE_OF
+from registry.runs.task_names import COMPOSE, EXTRACT, IMPORT, MIGRATE, QUEUE_OF
 
 logger = logging.getLogger(__name__)
 
-TASK_OF = {Run.Kind.EXTRACT: EXTRACT, Run.Kind.MIGRATE: MIGRATE, Run.Kind.IMPORT: IMPORT}
+TASK_OF = {
+    Run.Kind.EXTRACT: EXTRACT,
+    Run.Kind.MIGRATE: MIGRATE,
+    Run.Kind.IMPORT: IMPORT,
+    Run.Kind.COMPOSE: COMPOSE,
+}
 
 
 def ring_on_commit(run: Run) -> None:

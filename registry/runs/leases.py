@@ -19,7 +19,16 @@ from registry.catalog.releasing import version_freeze
 from registry.catalog.selectors import control_list
 from registry.core.errors import ConflictError, InvalidError, RemovedError
 from registry.core.faults import fault_point
-from registry.runs.claims import ArtifactResult, Heartbeat, ImportClaim, RunClaim, SourceClaim
+from registry.runs.claims import (
+    ArtifactResult,
+    Heartbeat,
+    ImportClaim,
+    MixClaim,
+    MixResult,
+    RunClaim,
+    SourceClaim,
+)
+from registry.runs.composing import mix_claim, mix_store
 from registry.runs.models import Run
 from registry.runs.services import event_add, run_end, run_record
 from registry.runs.states import ErrorClass, RunState
@@ -31,7 +40,7 @@ from steering_core.formats import bearing, conformance
 logger = logging.getLogger(__name__)
 
 
-def run_claim(*, run_id: str) -> RunClaim | None:
+def run_claim(*, run_id: str) -> RunClaim | MixClaim | None:
     """Take a waiting run, or one whose lease has lapsed. None when there is nothing to take: drop the
     message.
     """
@@ -56,9 +65,10 @@ def run_claim(*, run_id: str) -> RunClaim | None:
             "vector_version__base_model",
             "vector_version__dataset_version",
             "vector_version__migrated_from__base_model",
+            "preset_version__base_model",
         ).get(pk=run_id)
         event_add(run, "claimed", f"A worker took the run, attempt {run.attempt}")
-    return _claim(run)
+    return mix_claim(run) if run.preset_version_id else _claim(run)
 
 
 def run_heartbeat(*, run_id: str, lease_token: int) -> Heartbeat:
@@ -88,17 +98,20 @@ def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, 
     return True
 
 
-def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bool:
-    """Store the artifact, its certificate and the statistics, then, in one transaction, attach them, publish
-    the version if that was asked for, and end the run.
+def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult | MixResult) -> bool:
+    """Store what was made, then, in one transaction, attach it, publish the version if that was asked for,
+    and end the run. Of a mix there is no file; what was measured goes into its draft.
 
     Returns:
         False when the lease was lost: the result is dropped, and whoever holds the lease now will bring
         the same.
     Raises:
         BlobStoreError, BlobCorruptError: the store is out of reach or changes bytes.
-        InvalidError: the artifact breaks docs/format.md, or the certificate docs/conformance.md.
+        InvalidError: the artifact breaks docs/format.md, the certificate docs/conformance.md, or the
+            composition docs/composition.md.
     """
+    if isinstance(result, MixResult):
+        return _mix_complete(run_id, lease_token, result)
     blob = blob_put(data=result.artifact, media_type=bearing.MEDIA_TYPE)
     certificate = _stored(result.conformance, conformance.MEDIA_TYPE)
     kept = _stored(result.statistics, statistics.MEDIA_TYPE)
@@ -111,6 +124,7 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
         if run is None:
             return False
         version = run.vector_version
+        assert version is not None
         artifact_attach(
             version=version,
             artifact=blob,
@@ -119,16 +133,9 @@ def run_complete(*, run_id: str, lease_token: int, result: ArtifactResult) -> bo
             conformance=certificate,
             conformance_missing=result.conformance_missing,
         )
-        _publish_as_wished(run)
-        run.state, run.stage, run.progress = RunState.SUCCEEDED, "done", 1.0
+        _publish_as_wished(run, version)
         run.statistics = kept
-        run.lease_until = None
-        run.finished_at = Now()
-        run.save()
-        event_add(
-            run, "done", f"Verdict {version.verdict}" + (f", grade {version.grade}" if version.grade else "")
-        )
-        run_record("run.succeeded", run, None, verdict=version.verdict)
+        _succeed(run, version.verdict, f", grade {version.grade}" if version.grade else "")
         fault_point("inside_commit", run_id)
     logger.info("run succeeded", extra={"run_id": run_id, "verdict": version.verdict})
     return True
@@ -158,8 +165,30 @@ def run_fail(*, run_id: str, lease_token: int, error_class: ErrorClass, code: st
     return True
 
 
+def _mix_complete(run_id: str, lease_token: int, result: MixResult) -> bool:
+    with transaction.atomic():
+        run = _mine(run_id, lease_token)
+        if run is None:
+            return False
+        _succeed(run, mix_store(run, result).verdict)
+        fault_point("inside_commit", run_id)
+    logger.info("run succeeded", extra={"run_id": run_id, "verdict": result.verdict})
+    return True
+
+
+def _succeed(run: Run, verdict: str, grade: str = "") -> None:
+    run.state, run.stage, run.progress = RunState.SUCCEEDED, "done", 1.0
+    run.lease_until = None
+    run.finished_at = Now()
+    run.save()
+    event_add(run, "done", f"Verdict {verdict}{grade}")
+    run_record("run.succeeded", run, None, verdict=verdict)
+
+
 def _claim(run: Run) -> RunClaim:
-    version, model = run.vector_version, run.vector_version.base_model
+    version = run.vector_version
+    assert version is not None
+    model = version.base_model
     return RunClaim(
         run_id=str(run.pk),
         lease_token=run.lease_token,
@@ -196,7 +225,7 @@ def _stored(data: bytes, media_type: str) -> Blob | None:
     return blob_put(data=data, media_type=media_type) if data else None
 
 
-def _publish_as_wished(run: Run) -> None:
+def _publish_as_wished(run: Run, version: VectorVersion) -> None:
     """Publish within the run's last transaction; a version name taken meanwhile, or a safety screen that
     refuses it, costs the publishing and not the work.
     """
@@ -206,7 +235,7 @@ def _publish_as_wished(run: Run) -> None:
     try:
         version_freeze(
             actor=run.owner,
-            version=run.vector_version,
+            version=version,
             name=wish["version"],
             license=wish["license"],
             visibility=wish["visibility"],
@@ -219,7 +248,12 @@ def _mine(run_id: str, lease_token: int) -> Run | None:
     """The run, locked, if this token still holds it."""
     return (
         Run.objects.select_for_update(of=("self",))
-        .select_related("owner", "vector_version__vector__owner", "vector_version__artifact")
+        .select_related(
+            "owner",
+            "vector_version__vector__owner",
+            "vector_version__artifact",
+            "preset_version__preset__owner",
+        )
         .filter(pk=run_id, lease_token=lease_token, state=RunState.RUNNING)
         .first()
     )

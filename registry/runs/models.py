@@ -4,8 +4,9 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 
-from registry.catalog.models import VectorVersion
+from registry.catalog.models import Vector, VectorVersion
 from registry.core.models import UUIDModel
+from registry.presets.models import Preset, PresetVersion
 from registry.runs.states import ACTIVE, TERMINAL, ErrorClass, RunState
 from registry.storage.models import Blob
 
@@ -17,10 +18,19 @@ class Run(UUIDModel):
         EXTRACT = "extract"
         MIGRATE = "migrate"
         IMPORT = "import"
+        COMPOSE = "compose"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
-    vector_version = models.OneToOneField(VectorVersion, on_delete=models.PROTECT, related_name="run")
+    # What it works on: the version of a vector that it makes, or the version of a preset that it measures.
+    vector_version = models.OneToOneField(
+        VectorVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="run"
+    )
+    preset_version = models.ForeignKey(
+        PresetVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    # Of the measurement of a preset, what was asked beside its strengths: {"wanted", "tier"}.
+    measure = models.JSONField(default=dict, blank=True)
     # What to do once the run succeeds: {} or {"version", "license", "visibility"}.
     publish_as = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
@@ -52,6 +62,16 @@ class Run(UUIDModel):
             models.UniqueConstraint(
                 fields=["owner", "idempotency_key"], name="run_idempotency_key_is_used_once"
             ),
+            models.CheckConstraint(
+                condition=models.Q(vector_version__isnull=False, preset_version__isnull=True)
+                | models.Q(vector_version__isnull=True, preset_version__isnull=False, kind="compose"),
+                name="run_works_on_one_thing",
+            ),
+            models.UniqueConstraint(
+                fields=["preset_version"],
+                condition=models.Q(state__in=ACTIVE),
+                name="preset_version_is_measured_once_at_a_time",
+            ),
         ]
         indexes = [
             models.Index(fields=["lease_until"], name="run_active", condition=models.Q(state__in=ACTIVE)),
@@ -64,6 +84,19 @@ class Run(UUIDModel):
     def is_over(self) -> bool:
         """Whether it has ended, one way or another."""
         return self.state in TERMINAL
+
+    @property
+    def target(self) -> VectorVersion | PresetVersion:
+        """The version of a vector or preset that it works on."""
+        found = self.vector_version or self.preset_version
+        assert found is not None  # a constraint of the table
+        return found
+
+    @property
+    def subject(self) -> Vector | Preset:
+        """The vector or preset that the version belongs to."""
+        found = self.target
+        return found.vector if isinstance(found, VectorVersion) else found.preset
 
 
 class RunEvent(models.Model):

@@ -16,8 +16,12 @@ from registry.storage.models import Blob
 
 
 def run_visible_to(viewer: User, least: Role) -> Q:
-    """Runs that somebody started, and those of vectors on which they have this role."""
-    return Q(owner=viewer) | held_by(viewer, least, prefix="vector_version__vector__")
+    """Runs that somebody started, and those of vectors and presets on which they have this role."""
+    return (
+        Q(owner=viewer)
+        | held_by(viewer, least, prefix="vector_version__vector__")
+        | held_by(viewer, least, prefix="preset_version__preset__")
+    )
 
 
 def run_list(*, viewer: User) -> QuerySet[Run]:
@@ -75,5 +79,7 @@ def _rows() -> QuerySet[Run]:
         "vector_version__dataset_version__dataset__owner",
         "vector_version__artifact",
         "vector_version__migrated_from__vector__owner",
+        "preset_version__preset__owner",
+        "preset_version__base_model",
         "statistics",
     )

@@ -142,7 +142,7 @@ def run_cancel(*, actor: User, run_id: str) -> Run:
     with transaction.atomic():
         run = (
             Run.objects.select_for_update(of=("self",))
-            .select_related("vector_version__vector__owner")
+            .select_related("vector_version__vector__owner", "preset_version__preset__owner")
             .filter(run_visible_to(actor, Role.WRITER), pk=row_id(run_id))
             .first()
         )
@@ -175,7 +175,9 @@ def run_end(run: Run, state: RunState, error_class: ErrorClass, code: str, messa
     run.finished_at = Now()
     run.save()
     run.refresh_from_db(fields=["finished_at"])
-    version_fail(version=run.vector_version)
+    # A preset's draft is what it was before; only the measurement is missing.
+    if run.vector_version is not None:
+        version_fail(version=run.vector_version)
     event_add(run, state, message)
     run_record(f"run.{state}", run, None, code=code)
     logger.info("run ended", extra={"run_id": run.pk, "state": state, "error_code": code})
@@ -189,11 +191,10 @@ def event_add(run: Run, stage: str, message: str) -> None:
 
 
 def run_record(action: str, run: Run, actor: User | None, **data: Any) -> None:
-    """Put a run's change into the log of the namespace that its vector belongs to."""
-    vector = run.vector_version.vector
-    record(
-        action, subject=run.pk, namespace=vector.owner, actor=actor, vector=str(vector), kind=run.kind, **data
-    )
+    """Put a run's change into the log of the namespace that its vector or preset belongs to."""
+    row = run.subject
+    about = {"preset" if run.vector_version_id is None else "vector": str(row)}
+    record(action, subject=run.pk, namespace=row.owner, actor=actor, kind=run.kind, **about, **data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,25 +228,32 @@ def run_queue(
     """
     try:
         with transaction.atomic():
-            _check_quota(actor)
-            run = Run.objects.create(
+            check_quota(actor)
+            run = run_make(
+                actor,
+                key,
                 kind=kind,
-                owner=actor,
                 vector_version=version_draft(actor=actor, draft=draft),
                 publish_as=publish_as,
-                idempotency_key=key.text or None,
-                request_digest=key.request_digest,
             )
-            event_add(run, "queued", "Waiting for a worker")
-            run_record("run.queued", run, actor)
-            ring_on_commit(run)
     except IntegrityError:
         # Two requests with one key at once: the other one won, and its run is the answer.
         if made := run_of_key(actor, key):
             return made, False
         raise
-    logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
     return run, True
+
+
+def run_make(actor: User, key: RequestKey, **fields: Any) -> Run:
+    """A queued run, logged, whose ring waits for the caller's transaction."""
+    run = Run.objects.create(
+        owner=actor, idempotency_key=key.text or None, request_digest=key.request_digest, **fields
+    )
+    event_add(run, "queued", "Waiting for a worker")
+    run_record("run.queued", run, actor)
+    ring_on_commit(run)
+    logger.info("run queued", extra={"run_id": run.pk, "kind": run.kind})
+    return run
 
 
 def run_of_key(actor: User, key: RequestKey) -> Run | None:
@@ -307,8 +315,12 @@ def _publish_wish(actor: User, request: ExtractionRequest) -> dict[str, str]:
     return {"version": request.publish_version, "license": request.license, "visibility": request.visibility}
 
 
-def _check_quota(actor: User) -> None:
-    """Count under the actor's lock, so that parallel requests cannot slip past the limit together."""
+def check_quota(actor: User) -> None:
+    """Count under the actor's lock, so that parallel requests cannot slip past the limit together.
+
+    Raises:
+        QuotaExceededError: too many runs of the actor wait.
+    """
     User.objects.select_for_update().get(pk=actor.pk)
     limit = settings.RUN_MAX_QUEUED_PER_USER
     if Run.objects.filter(owner=actor, state__in=ACTIVE).count() >= limit:

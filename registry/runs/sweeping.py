@@ -46,7 +46,7 @@ def _end_hopeless() -> int:
     ended = 0
     with transaction.atomic():
         rows = Run.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
-            "vector_version__vector__owner"
+            "vector_version__vector__owner", "preset_version__preset__owner"
         )
         for run in rows.filter(late | spent | cancelled, state=RunState.RUNNING)[:BATCH]:
             if run.cancel_requested:

@@ -3,5 +3,6 @@
 EXTRACT = "bearing.extract"
 MIGRATE = "bearing.migrate"
 IMPORT = "bearing.import"
+COMPOSE = "bearing.compose"
 
-QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu", IMPORT: "gpu"}
+QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu", IMPORT: "gpu", COMPOSE: "gpu"}

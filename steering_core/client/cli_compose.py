@@ -23,12 +23,10 @@ from steering_core.client.local_files import (
 from steering_core.client.references import parse_reference, reference_of
 from steering_core.client.tables import facts, listing
 from steering_core.client.ui import Ui, command, needs, read_file
-from steering_core.errors import EvaluationError
 from steering_core.formats.bearing import read_vector
 from steering_core.formats.header import MAX_FILE_BYTES
 from steering_core.pairs.limits import DEFAULT_LIMITS
 from steering_core.pairs.readers import read_pairs
-from steering_core.pairs.usable import group_name
 from steering_core.spec import digest
 from steering_core.vector import SteeringVector
 
@@ -158,27 +156,13 @@ def _member(
     Raises:
         EvaluationError: `evaluation.members`: no pair with a prompt fits into the model.
     """
-    from steering_core.evaluation.composition.bench import Member
-    from steering_core.models.tokens import encode_pair
+    from steering_core.evaluation.composition.members import member_of_pairs
 
     data = read_file(file, most_bytes=DEFAULT_LIMITS.max_bytes)
     dataset = dataset_of(read_pairs(data, filename=file.name))
     rows = dataset.splits.test or dataset.splits.train
     tested = [dataset.pairs[i] for i in rows if dataset.pairs[i].prompt]
-    encoded = [(pair, encode_pair(lm, pair)) for pair in tested]
-    fitting = [
-        (one, group_name(pair))
-        for pair, one in encoded
-        if max(len(one.positive), len(one.negative)) <= lm.max_positions
-    ][:most]
-    if not fitting:
-        raise EvaluationError(
-            f"{file.name} has no test pair with a prompt that fits into the model, so {name} cannot be "
-            "measured; give pairs with prompts",
-            code="evaluation.members",
-        )
-    kept, clusters = zip(*fitting, strict=True)
-    return Member(name, vector, strength=strength, pairs=kept, clusters=clusters)
+    return member_of_pairs(lm, name, vector, tested, strength=strength, most=most)
 
 
 def _texts(lm: "LanguageModel", file: Path | None) -> tuple[tuple[int, ...], ...]:

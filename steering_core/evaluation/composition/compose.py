@@ -19,7 +19,7 @@ from steering_core.evaluation.composition.record import (
     Point,
     Solution,
 )
-from steering_core.evaluation.composition.solver import check_wanted, solve
+from steering_core.evaluation.composition.solver import check_wanted, predict, solve
 from steering_core.evaluation.cost import counted
 from steering_core.models.load import LanguageModel
 
@@ -34,6 +34,7 @@ def compose(
     effort: Effort | None = None,
     *,
     wanted: Mapping[str, float] | None = None,
+    strengths: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Composition:
     """Measure two to twelve vectors of one model together, each at its own place.
@@ -42,6 +43,7 @@ def compose(
         material: held-out prompts and neutral texts that are nobody's training data.
         wanted: changes of traits from the unsteered model, by member: strengths for them are found and
             measured.
+        strengths: in place of `wanted`, the strengths of a mix, by member: what they do is measured.
         progress: what it raises passes through and ends the run.
 
     Raises:
@@ -51,6 +53,8 @@ def compose(
     bench = Bench(lm, members, material, effort or Effort())
     if wanted:
         check_wanted(wanted, _names(bench))
+    elif strengths:
+        check_wanted(strengths, _names(bench))
     tell = progress or (lambda fraction, message: None)
     with counted(lm) as cost:
         bench.measure(cross_effects.cross_mixes(bench), _part(tell, 0.0, 0.3, "Each vector, and every two"))
@@ -71,6 +75,10 @@ def compose(
         if wanted:
             said = _part(tell, 0.95, 0.05, "The strengths that were found")
             composition = replace(composition, solution=measured(bench, solve(wanted, composition), said))
+        elif strengths:
+            said = _part(tell, 0.95, 0.05, "The strengths of the mix")
+            chosen = predict(strengths, composition)
+            composition = replace(composition, solution=measured(bench, chosen, said))
     return replace(composition, cost={name: float(value) for name, value in cost.to_json().items()})
 
 

@@ -19,6 +19,8 @@ FORMAT_NAME = "bearing-composition"
 FORMAT_VERSION = 1
 MAX_BYTES = 1024 * 1024
 MIN_MEMBERS, MAX_MEMBERS = 2, 12
+# The least share of its own effect that a vector has to keep beside others.
+RETAINED = 0.7
 
 Mode = Literal["sum", "equal_dose", "lowdin"]
 
@@ -123,10 +125,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Strengths for effects that were wanted, and what came of them.
+    """Strengths for effects that were wanted, or of a mix that was chosen, and what came of them.
 
     Attributes:
-        wanted: change of the trait from the unsteered model, by member.
+        wanted: change of the trait from the unsteered model, by member; empty where strengths were chosen.
         strengths, predicted, measured: for each member, in the order of the composition.
         missing: what the prediction falls short of, by member; empty where all can be had.
         at_window: members whose strength stands at an end of its window.

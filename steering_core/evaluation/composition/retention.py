@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 
 from steering_core.evaluation.composition.bench import Bench, Mix, Tell
-from steering_core.evaluation.composition.record import Budget, Curve, Estimate, Mode, Point
+from steering_core.evaluation.composition.record import RETAINED, Budget, Curve, Estimate, Mode, Point
 
-RETAINED = 0.7
 _ROUNDING = 1e-9
 
 Names = tuple[str, ...]

@@ -61,6 +61,30 @@ def solve(
     )
 
 
+def predict(strengths: Mapping[str, float], composition: Composition) -> Solution:
+    """What chosen strengths should do, effects taken as linear; nothing is solved for, so nothing is missing.
+
+    Args:
+        strengths: by member; one that is left out is at 0.
+
+    Raises:
+        EvaluationError: `evaluation.wanted`: a name that is no member, or not a number.
+    """
+    check_wanted(strengths, composition.names)
+    chosen = np.array([strengths.get(name, 0.0) for name in composition.names], np.float64)
+    slopes, _ = _linear(composition)
+    dose = float(chosen @ np.array(composition.cosines) @ chosen)
+    return Solution(
+        wanted={},
+        strengths=tuple(chosen.tolist()),
+        predicted=tuple((chosen @ slopes).tolist()),
+        missing={},
+        at_window=(),
+        at_budget=dose >= composition.budget.most,
+        dose=dose,
+    )
+
+
 def check_wanted(wanted: Mapping[str, float], names: Sequence[str]) -> None:
     """Refuse what cannot be wanted, before anything is measured for it.
 
