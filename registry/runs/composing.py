@@ -56,6 +56,7 @@ def measurement_start(*, actor: User, request: MeasureRequest, idempotency_key: 
         ConflictError: it is measured already, or is no draft any more.
         QuotaExceededError: too many runs of the actor wait.
     """
+    _check_numbers(request.wanted)
     key = RequestKey.of(idempotency_key, request)
     if run := run_of_key(actor, key):
         return run, False
@@ -127,6 +128,15 @@ def _member(member: PresetMember, strength: float) -> MixMember:
     )
 
 
+def _check_numbers(wanted: Mapping[str, float]) -> None:
+    if wrong := next((label for label, change in wanted.items() if not math.isfinite(change)), None):
+        raise InvalidError(
+            f"{wrong!r}: {wanted[wrong]} cannot be wanted; expected a finite number",
+            code="preset.wanted",
+            fields={"wanted": "not a finite number"},
+        )
+
+
 def _check_request(request: MeasureRequest, row: PresetVersion) -> None:
     if row.state != PresetState.DRAFT:
         raise ConflictError(
@@ -140,11 +150,11 @@ def _check_request(request: MeasureRequest, row: PresetVersion) -> None:
         )
     labels = [member.label for member in row.ordered]
     for label, change in request.wanted.items():
-        if label not in labels or not math.isfinite(change):
+        if label not in labels:
             raise InvalidError(
-                f"{label!r}: {change} cannot be wanted; expected a number for one of {', '.join(labels)}",
+                f"{label!r}: {change:g} cannot be wanted; this draft has {', '.join(labels)}",
                 code="preset.wanted",
-                fields={"wanted": "not a label of this draft, or not a number"},
+                fields={"wanted": "not a label of this draft"},
             )
     if request.wanted and row.mode != MixMode.SUM:
         raise InvalidError(

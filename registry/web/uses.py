@@ -5,7 +5,7 @@ file; what `bearing convert` says of the file itself differs in the numbers of i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,14 @@ from registry.web.numbers import plain, signed_short
 from steering_core.errors import FormatError
 from steering_core.formats.engines import ENGINES
 from steering_core.formats.loose import loosen
+from steering_core.formats.preset_engines import SHOWN as SHOWN_FOR_MIXES
+from steering_core.formats.preset_engines import MixUse, Part, mix_use
 from steering_core.spec import ModelIdentity, Provenance
 from steering_core.vector import SteeringVector
 
 Json = Mapping[str, Any]
+# Site key, residual norm and set points of each direction.
+Places = tuple[tuple[str, float, tuple[float, ...]], ...]
 
 # Engine -> what a page calls it; repeng reads and writes the file of llama.cpp.
 SHOWN = {
@@ -72,11 +76,27 @@ def engine_uses(manifest: Json, strength: float, name: str) -> tuple[EngineUse, 
     Args:
         name: what the converted file is called, without an ending.
     """
+    return _uses(*_said(manifest), strength, name)
+
+
+def mix_uses(
+    members: Iterable[tuple[str, str, Json, float]],
+) -> list[MixUse]:
+    """A block for each engine, of the mix of these: label, reference, manifest, and the strength applied."""
+    parts = [
+        Part(label, reference, _stand_in(*_said(manifest)), strength)
+        for label, reference, manifest, strength in members
+    ]
+    return [mix_use(engine, parts) for engine in SHOWN_FOR_MIXES]
+
+
+def _said(manifest: Json) -> tuple[ModelIdentity, Places, str]:
+    """What a manifest says of model, places and operation."""
     places = tuple(
         (str(row["key"]), float(row["residual_norm"]), tuple(row.get("set_points") or ()))
         for row in manifest["directions"]
     )
-    return _uses(ModelIdentity(**manifest["model"]), places, str(manifest["operation"]), strength, name)
+    return ModelIdentity(**manifest["model"]), places, str(manifest["operation"])
 
 
 def multipliers(manifest: Json, strength: float, curve: Curve | None) -> Multipliers | None:
@@ -94,15 +114,20 @@ def multipliers(manifest: Json, strength: float, curve: Curve | None) -> Multipl
 @lru_cache(maxsize=512)
 def _uses(
     model: ModelIdentity,
-    places: tuple[tuple[str, float, tuple[float, ...]], ...],
+    places: Places,
     operation: str,
     strength: float,
     name: str,
 ) -> tuple[EngineUse, ...]:
     """Kept, since a version never changes and an export may go through a file."""
+    vector = _stand_in(model, places, operation)
+    return tuple(_use(engine, title, vector, strength, name) for engine, title in SHOWN.items())
+
+
+def _stand_in(model: ModelIdentity, places: Places, operation: str) -> SteeringVector:
     unit = np.zeros(model.d_model, np.float32)
     unit[0] = 1
-    vector = SteeringVector(
+    return SteeringVector(
         model=model,
         directions={key: unit for key, _, _ in places},
         residual_norms={key: norm for key, norm, _ in places},
@@ -110,7 +135,6 @@ def _uses(
         operation=operation,
         provenance=Provenance("", "", "", "", ""),
     )
-    return tuple(_use(engine, title, vector, strength, name) for engine, title in SHOWN.items())
 
 
 def _use(engine_name: str, title: str, vector: SteeringVector, strength: float, name: str) -> EngineUse:

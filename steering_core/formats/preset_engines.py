@@ -66,7 +66,8 @@ def mix_use(engine: str, parts: Sequence[Part]) -> MixUse:
     on = [part for part in parts if part.strength != 0]
     exported: dict[str, Exported] = {}
     refused: dict[str, str] = {}
-    for part in on:
+    # Our own library takes every vector as it is.
+    for part in on if engine != "bearing" else ():
         try:
             exported[part.label] = ENGINES[engine].export(_loose(part))
         except FormatError as error:
@@ -96,7 +97,7 @@ def _loose(part: Part) -> LooseVector:
 def _no_mix(engine: str, on: Sequence[Part], refused: dict[str, str]) -> str:
     title = SHOWN[engine]
     if not on:
-        return "every slider is at 0, so there is nothing to apply"
+        return "Every slider is at 0, so there is nothing to apply"
     if refused:
         return f"{title} cannot say " + "; ".join(f"{label}: {why}" for label, why in refused.items())
     if engine == "ds4" and len(on) > 1:

@@ -230,6 +230,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
         "DELETE": changes(WRITER, on="preset", by_name=True),
     },
     "preset-download": {"GET": sees("preset", by_name=True)},
+    "preset-measure": {"POST": changes(WRITER, {}, on="preset", by_name=True)},
     "preset-uses": {"GET": sees("preset", by_name=True)},
     "preset-yank": {"POST": changes(WRITER, {"reason": "too warm"}, on="preset", by_name=True)},
     "preset-unyank": {"POST": changes(WRITER, on="preset", by_name=True)},

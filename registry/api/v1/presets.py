@@ -11,12 +11,16 @@ from registry.accounts.access import Visibility
 from registry.api import links
 from registry.api.endpoint import Endpoint
 from registry.api.files import IMMUTABLE, PRIVATE, SHORT, ServedFile, file_response, is_fresh
+from registry.api.idempotency import idempotency_key
 from registry.api.notices import with_notices
 from registry.api.pagination import Cursor
+from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.preconditions import etag_of, guarded
 from registry.api.schema import IF_MATCH, OBJECT, operation
+from registry.api.v1.runs import KEY_HEADER
 from registry.api.v1.serializers.lifecycle import YankBody
 from registry.api.v1.serializers.presets import (
+    MeasureBody,
     MixBody,
     PresetBody,
     PresetChangeBody,
@@ -28,6 +32,7 @@ from registry.api.v1.serializers.presets import (
     UsesQuery,
     UsesSerializer,
 )
+from registry.api.v1.serializers.runs import RunSerializer
 from registry.catalog.states import Access
 from registry.core.errors import NotFoundError
 from registry.presets.drafts import (
@@ -48,6 +53,7 @@ from registry.presets.selectors import (
 )
 from registry.presets.states import RELEASED
 from registry.presets.uses import preset_uses
+from registry.runs.composing import MeasureRequest, measurement_start
 from steering_core.formats.preset import MEDIA_TYPE
 from steering_core.spec import canonical_json
 
@@ -208,6 +214,26 @@ class PresetUses(Endpoint):
         row = preset_version_get(viewer=request.user, owner=owner, name=name, reference=preset_ref)
         items = preset_uses(viewer=request.user, version=row, engine=engine)
         return self.render(UsesSerializer, {"items": items})
+
+
+class PresetMeasure(Endpoint):
+    """Queue the measurement of a draft: what its vectors do together; watch it under `Location`."""
+
+    bucket = "jobs"
+    keeps_its_own_keys = True
+    permission_classes = [TokenReadOrScopedWrite]
+
+    @operation(
+        "presets_measure", status=202, answer=RunSerializer, request=MeasureBody, parameters=[KEY_HEADER]
+    )
+    def post(self, request: Request, owner: str, name: str, preset_ref: str) -> Response:
+        key = idempotency_key(request)
+        body = self.parse(MeasureBody, request.data)
+        wanted = MeasureRequest(owner=owner, name=name, reference=preset_ref, **body)
+        run, _ = measurement_start(actor=self.user, request=wanted, idempotency_key=key)
+        response = self.render(RunSerializer, run, status=202)
+        response["Location"] = links.operation("run", run.pk)
+        return response
 
 
 class PresetYank(Endpoint):

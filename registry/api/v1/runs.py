@@ -200,12 +200,12 @@ class RunStatistics(Endpoint):
     def get(self, request: Request, run_id: uuid.UUID) -> HttpResponse:
         run = run_get(viewer=self.user, run_id=str(run_id))
         blob = run_statistics(run=run)
-        vector = run.vector_version.vector
+        row = run.subject
         file = ServedFile(
             sha256=blob.sha256,
             size_bytes=blob.size_bytes,
             media_type=MEDIA_TYPE,
-            filename=f"{vector.owner.slug}-{vector.name}-{run.pk}-statistics.safetensors",
+            filename=f"{row.owner.slug}-{row.name}-{run.pk}-statistics.safetensors",
             caching=PRIVATE,
         )
         return file_response(request, file)

@@ -156,6 +156,7 @@ urlpatterns = [
     path(f"{PRESET}/versions", presets.PresetVersionCollection.as_view(), name="preset-versions"),
     path(PRESET_VERSION, presets.PresetVersionItem.as_view(), name="preset-version"),
     path(f"{PRESET_VERSION}/download", presets.PresetDownload.as_view(), name="preset-download"),
+    path(f"{PRESET_VERSION}/measure", presets.PresetMeasure.as_view(), name="preset-measure"),
     path(f"{PRESET_VERSION}/uses", presets.PresetUses.as_view(), name="preset-uses"),
     path(f"{PRESET}/versions/<str:version>/yank", presets.PresetYank.as_view(), name="preset-yank"),
     path(f"{PRESET}/versions/<str:version>/unyank", presets.PresetUnyank.as_view(), name="preset-unyank"),

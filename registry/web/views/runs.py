@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -87,6 +88,11 @@ def run_stop(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 def result_url(run: Run) -> str:
     """The page of what the run made; empty when it made nothing."""
     version = run.vector_version
+    if version is None:
+        mix, place = run.target, (run.subject.owner.slug, run.subject.name)
+        if mix.version:
+            return reverse("web:preset_version", args=(*place, mix.version))
+        return reverse("web:preset_draft", args=(*place, mix.pk))
     return version_url(version) if version.state in (*RELEASED, VersionState.EXTRACTED) else ""
 
 

@@ -208,7 +208,7 @@ def test_python_is_python_and_every_engine_has_words() -> None:
         assert bool(use.usage) != bool(use.reason)
     for engine in ("bearing", "python"):
         compile(mix_use(engine, parts).usage, engine, "exec")
-    assert "every slider is at 0" in mix_use("bearing", [part(strength=0.0)]).reason
+    assert "Every slider is at 0" in mix_use("bearing", [part(strength=0.0)]).reason
     with pytest.raises(FormatError, match="choose one of"):
         mix_use("vllm", parts)
 

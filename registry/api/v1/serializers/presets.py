@@ -17,6 +17,7 @@ from registry.presets.models import Preset, PresetMember, PresetVersion
 from registry.presets.notices import preset_notices
 from registry.presets.selectors import visible_members
 from registry.presets.states import MixMode, MixVerdict, PresetState
+from registry.runs.composing import TIERS
 from steering_core.formats.preset import MAX_DESCRIPTION, MAX_LABEL, MAX_MEMBERS, MAX_TITLE
 from steering_core.formats.preset_engines import SHOWN
 
@@ -93,6 +94,18 @@ class PresetPublishBody(Body):
     )
     draft_id = serializers.UUIDField(required=False, help_text="Which draft; the newest when not given.")
     visibility = VisibilityField(required=False)
+
+
+class MeasureBody(Body):
+    """How a draft is measured."""
+
+    wanted = serializers.DictField(
+        child=serializers.FloatField(),
+        required=False,
+        help_text="Changes of traits by the labels of their sliders, to find strengths for. They become the "
+        "draft's own; without them its strengths are measured as they are.",
+    )
+    tier = serializers.ChoiceField(choices=TIERS, required=False)
 
 
 class MixMemberSerializer(serializers.Serializer[Any]):

@@ -114,16 +114,18 @@ class RunSerializer(serializers.Serializer[Any]):
     progress = serializers.FloatField(help_text="From 0 to 1.")
     attempt = serializers.IntegerField()
     error = serializers.SerializerMethodField()
-    vector = serializers.SerializerMethodField()
-    version_id = serializers.UUIDField(source="vector_version_id")
-    version = serializers.CharField(source="vector_version.version", allow_null=True)
+    vector = serializers.SerializerMethodField(help_text="Null where a preset is measured.")
+    version_id = serializers.UUIDField(source="vector_version_id", allow_null=True)
+    preset = serializers.SerializerMethodField(help_text="Null where a vector is made.")
+    preset_version_id = serializers.UUIDField(allow_null=True)
+    version = serializers.CharField(source="target.version", allow_null=True)
     verdict = serializers.CharField(
-        source="vector_version.verdict", help_text="Empty until there is a report."
+        source="target.verdict", help_text="Empty, or unmeasured, until there is a report."
     )
-    grade = serializers.CharField(source="vector_version.grade", help_text="A, B, C or F, or empty.")
-    dataset = serializers.SerializerMethodField()
-    base_model = serializers.CharField(source="vector_version.base_model.name")
-    model_hash = serializers.CharField(source="vector_version.base_model.model_hash")
+    grade = serializers.SerializerMethodField(help_text="A, B, C or F, or empty.")
+    dataset = serializers.SerializerMethodField(help_text="Null where a preset is measured.")
+    base_model = serializers.CharField(source="target.base_model.name")
+    model_hash = serializers.CharField(source="target.base_model.model_hash")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -137,11 +139,17 @@ class RunSerializer(serializers.Serializer[Any]):
     def get_error(self, row: Run) -> dict[str, str] | None:
         return dict(RunErrorSerializer(row).data) if row.error_class else None
 
-    def get_vector(self, row: Run) -> str:
-        return str(row.vector_version.vector)
+    def get_vector(self, row: Run) -> str | None:
+        return str(row.vector_version.vector) if row.vector_version else None
 
-    def get_dataset(self, row: Run) -> str:
-        return str(row.vector_version.dataset_version)
+    def get_preset(self, row: Run) -> str | None:
+        return str(row.preset_version.preset) if row.preset_version else None
+
+    def get_grade(self, row: Run) -> str:
+        return row.vector_version.grade if row.vector_version else ""
+
+    def get_dataset(self, row: Run) -> str | None:
+        return str(row.vector_version.dataset_version) if row.vector_version else None
 
     def get_url(self, row: Run) -> str:
         return links.run_page(row)
