@@ -242,6 +242,8 @@ SPECTACULAR_SETTINGS = {
         "AccessModeEnum": "registry.catalog.states.AccessMode",
         "VerdictEnum": "registry.catalog.states.Verdict",
         "MixModeEnum": "registry.presets.states.MixMode",
+        "TierEnum": "steering_core.spec.TIERS",
+        "MixTierEnum": "registry.runs.composing.TIERS",
         "MixVerdictEnum": "registry.presets.states.MixVerdict",
         "PresetStateEnum": "registry.presets.states.PresetState",
         "DeliveryStateEnum": "registry.webhooks.models.Delivery.State",
