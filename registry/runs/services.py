@@ -193,7 +193,7 @@ def event_add(run: Run, stage: str, message: str) -> None:
 def run_record(action: str, run: Run, actor: User | None, **data: Any) -> None:
     """Put a run's change into the log of the namespace that its vector or preset belongs to."""
     row = run.subject
-    about = {"preset" if run.vector_version_id is None else "vector": str(row)}
+    about: dict[str, Any] = {"preset" if run.vector_version_id is None else "vector": str(row)}
     record(action, subject=run.pk, namespace=row.owner, actor=actor, kind=run.kind, **about, **data)
 
 

@@ -59,23 +59,23 @@ class MemberForm(forms.Form):
         return found
 
 
-class BaseMemberFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
+class BaseMemberFormSet(forms.BaseFormSet):
     """The rows; at least one is filled."""
 
     def clean(self) -> None:
-        if not any(self.errors) and not self.wishes:
+        if not any(self.errors) and not wishes_of(self):
             raise forms.ValidationError("Choose at least one vector.")
-
-    @property
-    def wishes(self) -> list[MemberWish]:
-        """The filled rows as the service takes them."""
-        filled = [form.cleaned_data for form in self.forms if form.cleaned_data.get("reference")]
-        return [MemberWish(**{**row, "reference": row["reference"].strip()}) for row in filled]
 
 
 MemberFormSet = forms.formset_factory(
     MemberForm, formset=BaseMemberFormSet, extra=4, max_num=MAX_MEMBERS, validate_max=True
 )
+
+
+def wishes_of(rows: "forms.BaseFormSet[Any]") -> list[MemberWish]:
+    """The filled rows as the service takes them."""
+    filled = [form.cleaned_data for form in rows.forms if form.cleaned_data.get("reference")]
+    return [MemberWish(**{**row, "reference": row["reference"].strip()}) for row in filled]
 
 
 class PresetReleaseForm(PageForm):

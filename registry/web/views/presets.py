@@ -28,7 +28,7 @@ from registry.presets.selectors import (
 )
 from registry.presets.states import RELEASED, PresetState
 from registry.runs.composing import MeasureRequest, measurement_start
-from registry.web.forms_presets import MemberFormSet, PresetForm, PresetReleaseForm, vector_choices
+from registry.web.forms_presets import MemberFormSet, PresetForm, PresetReleaseForm, vector_choices, wishes_of
 from registry.web.http import as_text, user_of
 from registry.web.mixes import mix_view, slider_views
 from registry.web.paging import paginate
@@ -79,7 +79,7 @@ def preset_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form, members = PresetForm(request.POST), MemberFormSet(request.POST, prefix="member")
         if form.is_valid() and members.is_valid():
-            wish = PresetWish(**form.cleaned_data, members=members.wishes)
+            wish = PresetWish(**form.cleaned_data, members=wishes_of(members))
             try:
                 row = preset_create(actor=user, wish=wish)
             except RegistryError as error:
@@ -142,7 +142,7 @@ def preset_release(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @require_POST
 def preset_withdraw(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Yank a published version with a reason, or take a yank back."""
-    named = {"actor": user_of(request), "owner": owner, "name": name}
+    named: dict[str, Any] = {"actor": user_of(request), "owner": owner, "name": name}
     version, reason = request.POST.get("version", "")[:32], request.POST.get("reason", "")
     if request.POST.get("back"):
         preset_unyank(**named, version=version)

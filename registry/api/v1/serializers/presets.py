@@ -65,7 +65,7 @@ class MixMemberBody(Body):
 class MixBody(Body):
     """What a draft mixes."""
 
-    members = MixMemberBody(many=True, allow_empty=False, max_length=MAX_MEMBERS)
+    members = MixMemberBody(many=True, allow_empty=False, max_length=MAX_MEMBERS)  # type: ignore[call-arg]
     mode = serializers.ChoiceField(choices=MixMode.choices, required=False)
 
 
