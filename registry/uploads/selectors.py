@@ -16,20 +16,26 @@ from registry.uploads.states import Method, UploadState
 
 
 @dataclass(frozen=True, slots=True)
-class MissingPart:
-    """A part that has to be sent. `link` is where, for `Method.S3`; through the app it is empty."""
+class PartNow:
+    """A part of an open upload.
+
+    Attributes:
+        link: where to send it, for `Method.S3`; through the app it is empty.
+        digest: of a part that arrived, as `StagedPart` says it.
+    """
 
     number: int
     size_bytes: int
     link: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What of an upload arrived with the right size, and what did not."""
 
-    received: list[StagedPart]
-    missing: list[MissingPart]
+    received: list[PartNow]
+    missing: list[PartNow]
 
 
 def upload_list(*, viewer: User) -> QuerySet[Upload]:
@@ -74,7 +80,7 @@ def upload_blob(*, viewer: User, upload_id: str, purpose: str) -> Upload:
 
 
 def upload_progress(*, upload: Upload) -> Progress:
-    """Which parts of an open upload are there, and where to send the others, with fresh addresses.
+    """Which parts of an open upload are there, and where to send each, with fresh addresses.
 
     Raises:
         BlobStoreError: the store is out of reach.
@@ -92,9 +98,12 @@ def upload_progress(*, upload: Upload) -> Progress:
             return ""
         return store.link(upload_id, number, upload.part_size(number), seconds=seconds) or ""
 
-    numbers = [number for number in range(1, upload.n_parts + 1) if number not in there]
-    missing = [MissingPart(number, upload.part_size(number), link(number)) for number in numbers]
-    return Progress(list(there.values()), missing)
+    received, missing = [], []
+    for number in range(1, upload.n_parts + 1):
+        here = there.get(number)
+        part = PartNow(number, upload.part_size(number), link(number), here.digest if here else "")
+        (received if here else missing).append(part)
+    return Progress(received, missing)
 
 
 def is_whole(upload: Upload, part: StagedPart) -> bool:

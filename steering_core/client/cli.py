@@ -12,6 +12,7 @@ from steering_core.client import (
     cli_convert,
     cli_datasets,
     cli_evaluate,
+    cli_import,
     cli_local,
     cli_models,
     cli_runs,
@@ -65,7 +66,7 @@ def options(
 
 
 for module in (
-    *(cli_account, cli_datasets, cli_runs, cli_vectors, cli_verify),
+    *(cli_account, cli_datasets, cli_runs, cli_import, cli_vectors, cli_verify),
     *(cli_convert, cli_local, cli_models, cli_evaluate, cli_compose, cli_try),
 ):
     module.add_to(app)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from steering_core.client import tables
+from steering_core.client.progress import byte_bar
 from steering_core.client.references import parse_dataset
 from steering_core.client.ui import Ui, command, read_file
 from steering_core.pairs.checks import check_pairs
@@ -92,19 +93,22 @@ def push(
 ) -> None:
     """Check a file of pairs here, show the report, and push it as the next version of a dataset.
 
-    Pushing the newest version's pairs again changes nothing.
+    Pushing the newest version's pairs again changes nothing. Files of more than 8 MiB go in parts: run the
+    command again after a broken connection, and what arrived is not sent again.
     """
     local = read_dataset(file, negative)
     label = FORMAT_LABELS[local.form]
     ui.err.print(tables.dataset_report(local.report, n_pairs=local.report["n_pairs"], form=label))
-    version = ui.hub.dataset_push(
-        local.data,
-        name=name,
-        filename=file.name,
-        negative=local.negative,
-        visibility="public" if public else "",
-        description=description,
-    )
+    with byte_bar(ui, file.name) as tell:
+        version = ui.hub.dataset_push(
+            local.data,
+            name=name,
+            filename=file.name,
+            negative=local.negative,
+            visibility="public" if public else "",
+            description=description,
+            progress=tell,
+        )
     if version["digest"] != local.digest:
         ui.say(f"warning: the registry read other pairs ({version['digest']}) than were read here", "yellow")
     done = "pushed as" if version["created"] else "the same pairs are there already:"

@@ -103,7 +103,7 @@ def extract(
         license=license,
         visibility="public" if public else "",
     )
-    _started(ui, ui.hub.extraction_start(asked), no_wait)
+    started(ui, ui.hub.extraction_start(asked), no_wait)
 
 
 def migrate(
@@ -121,7 +121,7 @@ def migrate(
     `bearing migrate` does the same on this machine.
     """
     run = ui.hub.migration_start(source, base_model=model, vector=vector, tier=tier)
-    _started(ui, run, no_wait)
+    started(ui, run, no_wait)
 
 
 def list_runs(
@@ -179,7 +179,8 @@ def list_models(ui: Ui) -> None:
     ui.result({"items": items}, tables.models_table(items))
 
 
-def _started(ui: Ui, run: Json, no_wait: bool) -> None:
+def started(ui: Ui, run: Json, no_wait: bool) -> None:
+    """Say that a run was started, and follow it unless that is not wanted."""
     ui.say(f"run {run['id']} {run['state']}: {run.get('url', '')}")
     if no_wait:
         ui.result({"run": run, "version": None}, tables.run_card(run))

@@ -56,6 +56,7 @@ class Request:
     form: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FormFile] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
     repeatable: bool = False
 
 
@@ -180,6 +181,33 @@ class RegistryClient:
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 
+    def put_elsewhere(self, url: str, data: bytes) -> None:
+        """PUT bytes at a signed address of an object store, without the token; tried again as any request.
+
+        Raises:
+            ClientError: refused, `client.store_refused` with its status, or unreachable.
+        """
+        for attempt in range(1, self._retries.attempts + 1):
+            try:
+                response = self._http.put(url, content=data, timeout=UPLOAD_TIMEOUT)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                if attempt == self._retries.attempts:
+                    raise UnreachableError(
+                        f"the object store at {_origin(url)} cannot be reached ({type(error).__name__}); try "
+                        "again, what arrived is kept"
+                    ) from error
+            else:
+                if response.is_success:
+                    return
+                if response.status_code not in RETRIED_STATUSES or attempt == self._retries.attempts:
+                    raise ClientError(
+                        f"the object store at {_origin(url)} answered {response.status_code} to a part; try "
+                        "again, what arrived is kept",
+                        code="client.store_refused",
+                        status=response.status_code,
+                    )
+            time.sleep(self._pause(attempt))
+
     def _send(self, request: Request, more: Mapping[str, str], elsewhere: bool) -> httpx.Response:
         headers = {**request.headers, **more}
         if self._token:
@@ -192,8 +220,9 @@ class RegistryClient:
                 json=request.body,
                 data=dict(request.form) or None,
                 files=dict(request.files) or None,
+                content=request.content or None,
                 headers=headers,
-                timeout=UPLOAD_TIMEOUT if request.files else TIMEOUT,
+                timeout=UPLOAD_TIMEOUT if request.files or request.content else TIMEOUT,
             ),
             stream=True,
         )

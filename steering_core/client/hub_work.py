@@ -10,8 +10,10 @@ from pathlib import Path
 from steering_core.client.connection import Connection, given, plain_id
 from steering_core.client.event_stream import MEDIA_TYPE, read_events
 from steering_core.client.http import FormFile, Json, Request
-from steering_core.client.references import parse_dataset
+from steering_core.client.incoming import Progress
+from steering_core.client.references import parse_dataset, parse_name
 from steering_core.client.saving import save
+from steering_core.client.uploading import IN_PARTS_BYTES, send_file
 from steering_core.errors import ClientError, NotFoundError, UnreachableError
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
@@ -57,18 +59,22 @@ class Work(Connection):
         negative: bytes | None = None,
         visibility: str = "",
         description: str = "",
+        progress: Progress | None = None,
     ) -> Json:
         """Upload a file of contrastive pairs, or two files zipped by line, as the next version of a dataset.
 
-        The same pairs as in the newest version give that version again. `created` says which it was.
+        The same pairs as in the newest version give that version again. `created` says which it was. Files of
+        more than 8 MiB go in parts, and what arrived of them is not sent again.
         """
-        request = Request(
-            "POST",
-            "/datasets",
-            form={"name": name} | given({"visibility": visibility, "description": description}),
-            files=_form_files(data, filename, negative),
-            repeatable=True,
-        )
+        place = {"name": name} | given({"visibility": visibility, "description": description})
+        if len(data) + len(negative or b"") > IN_PARTS_BYTES:
+            sent = {"upload": send_file(self.client, data, "dataset", filename, progress)}
+            if negative is not None:
+                sent["negative_upload"] = send_file(self.client, negative, "dataset", "", progress)
+            request = Request("POST", "/datasets", body=place | sent, repeatable=True)
+        else:
+            files = _form_files(data, filename, negative)
+            request = Request("POST", "/datasets", form=place, files=files, repeatable=True)
         answer = self.client.ask(request)
         return {**answer.body, "created": answer.status == 201}
 
@@ -100,6 +106,33 @@ class Work(Connection):
         """Queue the move of a version to another base model, where it is measured anew; its run."""
         body = {"source": source, "base_model": base_model, "vector": vector, "tier": tier}
         return self._post("/migrations", body, key=str(uuid.uuid4()))
+
+    def import_start(
+        self,
+        data: bytes,
+        *,
+        filename: str,
+        base_model: str,
+        dataset: str,
+        vector: str,
+        direction: str = "",
+        tier: str = "standard",
+        progress: Progress | None = None,
+    ) -> Json:
+        """Upload a vector file of any form that is read, and queue its import; its run.
+
+        Args:
+            dataset: pairs about its trait, to measure it with.
+            vector: `owner/name`; a name alone is the token owner's.
+            direction: which of the file's directions, such as `resid_post.3`; empty where it has one.
+            progress: told how many bytes have arrived, and of how many.
+        """
+        parse_dataset(dataset)
+        owner, name = parse_name(vector if "/" in vector else f"{self.whoami()['username']}/{vector}")
+        upload = send_file(self.client, data, "vector", filename, progress)
+        body = {"upload": upload, "base_model": base_model, "dataset": dataset, "tier": tier}
+        path = f"/vectors/{owner}/{name}/import"
+        return self._post(path, body | given({"direction": direction}), key=str(uuid.uuid4()))
 
     def run(self, run_id: str) -> Json:
         """A run as it is now."""

@@ -13,7 +13,7 @@ from registry.api.parsers import RawBody
 from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.schema import FILE, operation
 from registry.api.v1.serializers.uploads import (
-    ReceivedPartSerializer,
+    StagedPartSerializer,
     UploadBody,
     UploadBriefSerializer,
     UploadSerializer,
@@ -89,7 +89,7 @@ class UploadPartPut(Endpoint):
 
     @operation(
         "uploads_part_put",
-        answer=ReceivedPartSerializer,
+        answer=StagedPartSerializer,
         request={RawBody.media_type: FILE},
         parameters=[CONTENT_DIGEST],
     )
@@ -102,7 +102,7 @@ class UploadPartPut(Endpoint):
             data=data if isinstance(data, bytes) else b"",
             content_digest=request.headers.get("Content-Digest", ""),
         )
-        return self.render(ReceivedPartSerializer, part)
+        return self.render(StagedPartSerializer, part)
 
 
 class UploadComplete(Endpoint):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from registry.api import links
 from registry.api.v1.serializers.common import Body
 from registry.uploads.models import Upload
-from registry.uploads.selectors import upload_progress
+from registry.uploads.selectors import PartNow, upload_progress
 from registry.uploads.states import Method, Purpose, UploadState
 
 
@@ -23,8 +23,8 @@ class UploadBody(Body):
     filename = serializers.CharField(required=False, allow_blank=True, max_length=255)
 
 
-class ReceivedPartSerializer(serializers.Serializer[Any]):
-    """A part that arrived with the right size; compare the digest with your own before you complete."""
+class StagedPartSerializer(serializers.Serializer[Any]):
+    """A part that arrived."""
 
     number = serializers.IntegerField()
     size_bytes = serializers.IntegerField()
@@ -39,6 +39,12 @@ class MissingPartSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(
         help_text="PUT it here: in the object store without a token, within the hour; else as any operation."
     )
+
+
+class ReceivedPartSerializer(MissingPartSerializer):
+    """A part that arrived with the right size; if its digest is not yours, send it again."""
+
+    digest = serializers.CharField(help_text="sha256:…, or md5:… from an object store, or empty.")
 
 
 class PartsSerializer(serializers.Serializer[Any]):
@@ -73,16 +79,17 @@ class UploadSerializer(UploadBriefSerializer):
     @extend_schema_field(PartsSerializer)
     def get_parts(self, row: Upload) -> dict[str, Any]:
         progress = upload_progress(upload=row)
-        missing = [
-            {
-                "number": part.number,
-                "size_bytes": part.size_bytes,
-                "url": part.link or links.operation("upload-part", row.pk, part.number),
-            }
-            for part in progress.missing
-        ]
-        received = ReceivedPartSerializer(progress.received, many=True).data
-        return {"size_bytes": row.part_bytes, "count": row.n_parts, "received": received, "missing": missing}
+
+        def shown(part: PartNow) -> dict[str, Any]:
+            url = part.link or links.operation("upload-part", row.pk, part.number)
+            return {"number": part.number, "size_bytes": part.size_bytes, "url": url}
+
+        return {
+            "size_bytes": row.part_bytes,
+            "count": row.n_parts,
+            "received": [shown(part) | {"digest": part.digest} for part in progress.received],
+            "missing": [shown(part) for part in progress.missing],
+        }
 
     def get_complete_url(self, row: Upload) -> str:
         return links.operation("upload-complete", row.pk)
