@@ -45,14 +45,17 @@ def add_chore(chore: Chore) -> None:
     CHORES[chore.name] = chore
 
 
-def do_chores(*, all_now: bool = False) -> dict[str, int]:
+def do_chores(*, all_now: bool = False, with_slow: bool = True) -> dict[str, int]:
     """Do what is due and say how much was done. One that fails is logged and keeps none of the others.
 
     Args:
         all_now: due or not, and slow ones here and now.
+        with_slow: whether to do slow ones at all.
     """
     done = {}
     for chore in CHORES.values():
+        if chore.is_slow and not with_slow:
+            continue
         if not all_now and (chore.is_under_way or time.monotonic() < chore.due_at):
             continue
         if chore.is_slow and not all_now:

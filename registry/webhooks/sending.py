@@ -4,11 +4,13 @@ httpcore and not httpx, since it lets us say where to connect, with the URL's ow
 and how long each read may still take. Nothing here touches the database: attempts run in threads.
 """
 
+import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -84,7 +86,7 @@ def _exchange(
         port=target.port,
         target=target.path.encode(),
     )
-    headers: dict[bytes | str, bytes | str] = {
+    headers = {
         **message.headers,
         "Host": _host_header(target),
         "Content-Type": "application/json",
@@ -94,8 +96,8 @@ def _exchange(
     }
     backend = PinnedBackend(target.addresses, deadline)
     with (
-        httpcore.ConnectionPool(network_backend=backend) as pool,
-        pool.stream("POST", url, headers=headers, content=message.body) as response,
+        httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
+        pool.stream("POST", url, headers=list(headers.items()), content=message.body) as response,
     ):
         data = b""
         for part in response.iter_stream():
@@ -103,6 +105,12 @@ def _exchange(
             if len(data) >= READ_BYTES:
                 break
         return response.status, response.headers, data[:READ_BYTES]
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Certificates are checked; read once, since the authorities are a file of some hundred kilobytes."""
+    return httpcore.default_ssl_context()
 
 
 def _host_header(target: Target) -> str:
@@ -190,8 +198,13 @@ class TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        seconds = self._deadline.left(CONNECT_SECONDS)
-        return TimedStream(self._real.start_tls(ssl_context, server_hostname, seconds), self._deadline)
+        try:
+            seconds = self._deadline.left(CONNECT_SECONDS)
+            return TimedStream(self._real.start_tls(ssl_context, server_hostname, seconds), self._deadline)
+        except Exception:
+            # The pool does not know of this connection yet, so nobody else closes it.
+            self.close()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._real.get_extra_info(info)

@@ -16,7 +16,8 @@ class ServerSent:
 
 def read_events(lines: Iterable[str]) -> Iterator[ServerSent]:
     """The events in a stream of lines without their ends; one that is cut off by the end is none."""
-    name, data = "", []
+    name = ""
+    data: list[str] = []
     for line in lines:
         if not line:
             if data:

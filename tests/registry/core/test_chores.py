@@ -52,3 +52,4 @@ def test_slow_chore_keeps_nobody_waiting_and_is_not_done_twice_at_once() -> None
         thread.join()
     assert len(threads) == 1
     assert do_chores(all_now=True) == {"slow": 4, "quick": 1}
+    assert do_chores(all_now=True, with_slow=False) == {"quick": 1}

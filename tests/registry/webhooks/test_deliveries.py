@@ -30,7 +30,7 @@ from registry.webhooks.services import (
     webhook_update,
 )
 from tests.factories import make_organisation
-from tests.registry.webhooks.conftest import Answer, Receiver
+from tests.receivers import Answer, Receiver
 
 Make = Callable[..., tuple[Webhook, str]]
 

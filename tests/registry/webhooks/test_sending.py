@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpcore
 import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
@@ -14,7 +15,7 @@ from registry.embedded.valkey import free_port
 from registry.webhooks import sending
 from registry.webhooks.sending import Message, post
 from registry.webhooks.signing import new_secret, signed_headers
-from tests.registry.webhooks.conftest import Answer, Receiver
+from tests.receivers import Answer, Receiver
 
 
 def message(url: str, body: bytes = b'{"a":1}') -> Message:
@@ -91,3 +92,14 @@ def test_what_cannot_be_reached_or_read_is_an_outcome(receiver: Receiver) -> Non
     # TLS where there is none.
     assert post(message(f"https://{port}/")).error.startswith("the connection failed")
     assert "does not lead to" in post(message("http://no-such-host.invalid/")).error
+
+
+def test_deadline_that_passes_between_connection_and_tls_leaves_no_connection_open(
+    silent_port: int, monkeypatch: Any
+) -> None:
+    backend = sending.PinnedBackend(("127.0.0.1",), sending.Deadline(time.monotonic() + 5))
+    stream = backend.connect_tcp("localhost", silent_port)
+    monkeypatch.setattr(stream, "_deadline", sending.Deadline(0.0))
+    with pytest.raises(httpcore.ReadTimeout):
+        stream.start_tls(sending._tls(), "localhost")
+    assert stream.get_extra_info("socket").fileno() == -1
