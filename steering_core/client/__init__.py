@@ -8,7 +8,9 @@ with steer(model, [(vector, 0.3)]):
     ...
 """
 
-from steering_core.client.hub import Extraction, Hub, RunUpdate, pull
+from steering_core.client.hub import Extraction, Hub, RunUpdate, pull, pull_preset
+from steering_core.client.lockfile import Lock, LockEntry, read_lock, write_lock
+from steering_core.client.presets import PulledPreset
 from steering_core.client.pulling import Pulled
 from steering_core.client.references import Reference, ReferenceSyntaxError, parse_reference
 from steering_core.client.resolving import RegistryWarning
@@ -37,11 +39,14 @@ __all__ = [
     "GatedError",
     "Hub",
     "InvalidError",
+    "Lock",
+    "LockEntry",
     "LockError",
     "NotAllowedError",
     "NotFoundError",
     "PaidError",
     "Pulled",
+    "PulledPreset",
     "RateLimitedError",
     "Reference",
     "ReferenceSyntaxError",
@@ -53,4 +58,7 @@ __all__ = [
     "YankedError",
     "parse_reference",
     "pull",
+    "pull_preset",
+    "read_lock",
+    "write_lock",
 ]

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,15 @@ class CachedRef:
     fetched_at: str = ""
     conformance: str = ""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CachedFile:
+    """A file that is kept; without a digest it is what a killed download left."""
+
+    digest: str
+    size_bytes: int
+    path: Path
 
 
 class Cache:
@@ -114,6 +124,53 @@ class Cache:
         """Forget the file with this digest, if it is there."""
         self.path(named).unlink(missing_ok=True)
 
+    def files(self) -> list[CachedFile]:
+        """Every file that is kept, by digest; not what is on its way."""
+        found = sorted(self._blobs.glob("*")) if self._blobs.is_dir() else []
+        return [
+            CachedFile(f"sha256:{file.name}", file.stat().st_size, file)
+            for file in found
+            if re.fullmatch("[0-9a-f]{64}", file.name)
+        ]
+
+    def names(self) -> dict[str, list[str]]:
+        """Which references lead to a file, of all registries, by the file's digest."""
+        found: dict[str, list[str]] = {}
+        for note in sorted(file for folder in self._notes() for file in folder.rglob("*.json")):
+            owner, name, selector = note.parts[-3:]
+            kind = "preset:" if note.parts[-5] == "presets" else ""
+            try:
+                noted = json.loads(note.read_bytes())
+                leads_to = [noted["digest"], noted.get("conformance") or ""]
+            except (OSError, ValueError, TypeError, KeyError, AttributeError):
+                continue
+            for named in filter(None, leads_to):
+                selector = selector.removesuffix(".json").replace("sha256-", "sha256:")
+                found.setdefault(named, []).append(f"{kind}{owner}/{name}@{selector}")
+        return found
+
+    def prune(self, *, everything: bool) -> list[CachedFile]:
+        """Remove parts of a day ago and files that no reference leads to, or all files and references.
+
+        Raises:
+            ClientError: the folder cannot be written to.
+        """
+        kept = {} if everything else self.names()
+        gone = [file for file in self.files() if file.digest not in kept]
+        parts = self._blobs.glob(".*.part") if self._blobs.is_dir() else ()
+        gone += [CachedFile("", file.stat().st_size, file) for file in parts if _is_leftover(file)]
+        try:
+            for file in gone:
+                file.path.unlink(missing_ok=True)
+            for folder in self._notes() if everything else ():
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            raise _unusable(self._blobs, error) from error
+        return gone
+
+    def _notes(self) -> list[Path]:
+        return [folder.parent for folder in self._refs.values()]
+
     def read_ref(self, reference: Reference) -> CachedRef | None:
         """What the reference stood for; None when it was never asked or the note is damaged."""
         try:
@@ -171,10 +228,14 @@ def _sweep(folder: Path) -> None:
     """Remove what writers that were killed left behind."""
     for leftover in folder.glob(".*.part"):
         try:
-            if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
+            if _is_leftover(leftover):
                 leftover.unlink()
         except FileNotFoundError:
             continue
+
+
+def _is_leftover(part: Path) -> bool:
+    return time.time() - part.stat().st_mtime > LEFTOVER_SECONDS
 
 
 def _sync_folder(folder: Path) -> None:

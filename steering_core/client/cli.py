@@ -8,13 +8,17 @@ import typer
 
 from steering_core.client import (
     cli_account,
+    cli_aliases,
+    cli_cache,
     cli_compose,
     cli_convert,
     cli_datasets,
     cli_evaluate,
     cli_import,
     cli_local,
+    cli_locks,
     cli_models,
+    cli_presets,
     cli_runs,
     cli_try,
     cli_vectors,
@@ -26,8 +30,8 @@ from steering_core.client.ui import Globals
 HELP = """Push contrastive pairs, extract steering vectors, publish, pull and try them.
 
 The registry's address is BEARING_ENDPOINT (http://localhost:8000 if it is not set), the token is
-BEARING_TOKEN or what `bearing login` kept, the cache is BEARING_HOME. With BEARING_OFFLINE=1 only the
-cache is asked.
+BEARING_TOKEN or what `bearing login` kept, the cache is BEARING_HOME. BEARING_DOWNLOAD_MODE is auto,
+prefer_offline or offline; with BEARING_OFFLINE=1 only the cache is asked.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 verification failed, 130 interrupted.
 """
@@ -66,7 +70,8 @@ def options(
 
 
 for module in (
-    *(cli_account, cli_datasets, cli_runs, cli_import, cli_vectors, cli_verify),
+    *(cli_account, cli_datasets, cli_runs, cli_import, cli_vectors, cli_aliases, cli_presets),
+    *(cli_locks, cli_cache, cli_verify),
     *(cli_convert, cli_local, cli_models, cli_evaluate, cli_compose, cli_try),
 ):
     module.add_to(app)

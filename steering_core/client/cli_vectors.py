@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from steering_core.client import tables
+from steering_core.client.cli_locks import pull_locked
+from steering_core.client.cli_presets import show_pulled
 from steering_core.client.local_files import write_file
+from steering_core.client.lockfile import LOCK_FILE
 from steering_core.client.pulling import Pulled
-from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_reference
+from steering_core.client.references import LATEST, ReferenceSyntaxError, parse_any, parse_reference
 from steering_core.client.ui import Ui, command
 
 Json = dict[str, Any]
@@ -29,6 +32,8 @@ def add_to(app: typer.Typer) -> None:
     pull_examples = [
         "bearing pull acme/formality@1.0.0",
         "bearing pull acme/formality --output formality.safetensors",
+        "bearing pull preset:acme/helpful",
+        "bearing pull --lock",
     ]
     command(app, "pull", examples=pull_examples)(pull)
     publish_examples = ["bearing publish acme/formality --version 1.0.0 --license CC-BY-4.0 --public"]
@@ -70,16 +75,27 @@ def show(ui: Ui, reference: Ref) -> None:
 
 def pull(
     ui: Ui,
-    reference: Ref,
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="A vector, a preset with preset: before it, or a lock.")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the file here.")
     ] = None,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="REF is a lock, bearing.lock if not given; pull all it names.")
+    ] = False,
 ) -> None:
-    """Fetch a vector into the cache and verify it.
+    """Fetch a vector, a preset or all that a lock names into the cache, and verify it.
 
-    The bytes must have the digest that the registry promised and be a strictly valid vector file; else
-    nothing is kept. Versions and digests that were pulled once work offline.
+    The bytes must have the digest that the registry promised, or that the lock names, and be a strictly valid
+    file; else nothing is kept. Versions and digests that were pulled once work offline.
     """
+    if lock:
+        pull_locked(ui, Path(reference or LOCK_FILE))
+        return
+    if parse_any(reference).kind == "preset":
+        show_pulled(ui, ui.hub.pull_preset(reference))
+        return
     found = ui.hub.pull_file(reference)
     if output is not None:
         write_file(output, found.data)

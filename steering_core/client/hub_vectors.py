@@ -2,7 +2,7 @@
 
 from steering_core.client import pulling
 from steering_core.client.connection import Connection, given, plain_id
-from steering_core.client.http import Json
+from steering_core.client.http import Json, Request
 from steering_core.client.pulling import Pulled
 from steering_core.client.references import (
     Reference,
@@ -98,6 +98,36 @@ class Vectors(Connection):
         path = f"/vectors/{owner}/{vector}/versions/{parse_version(version)}/yank"
         return self._post(path, {"reason": reason})
 
+    def deprecate(self, reference: str, *, reason: str, replacement: str = "") -> Json:
+        """Advise against a vector, or against one version; it resolves as before, with a warning."""
+        body = given({"reason": reason, "replacement": replacement})
+        return self._post(f"{_target(reference)}/deprecate", body)
+
+    def undeprecate(self, reference: str) -> Json:
+        """Take a deprecation back."""
+        return self._post(f"{_target(reference)}/undeprecate", {})
+
+    def aliases(self, name: str) -> list[Json]:
+        """The aliases of a vector, with the version that each means now."""
+        owner, vector = parse_name(name)
+        return self._pages(f"/vectors/{owner}/{vector}/aliases", {}, 1000)
+
+    def alias_set(self, name: str, alias: str, *, version: str, protect: bool | None = None) -> Json:
+        """Let an alias mean a version; a new one is made. None leaves it as protected as it is."""
+        body: Json = {"version": parse_version(version)}
+        if protect is not None:
+            body["is_protected"] = protect
+        request = Request("PUT", _alias(name, alias), body=body, repeatable=True)
+        return dict(self.client.ask(request).body)
+
+    def alias_delete(self, name: str, alias: str) -> None:
+        """Delete an alias; its history stays."""
+        self.client.fetch(Request("DELETE", _alias(name, alias)), lambda _: None, elsewhere=False)
+
+    def alias_history(self, name: str, alias: str, *, limit: int = 100) -> list[Json]:
+        """What an alias meant, newest first."""
+        return self._pages(f"{_alias(name, alias)}/history", {}, limit)
+
     def unyank(self, name: str, *, version: str) -> Json:
         """Take a yank back."""
         owner, vector = parse_name(name)
@@ -110,6 +140,21 @@ class Vectors(Connection):
             return None
         best = sorted(rows, key=lambda row: row.get("state") != "extracted")
         return self.version(str(best[0]["id"])) if best else None
+
+
+def _alias(name: str, alias: str) -> str:
+    asked = parse_reference(f"{name}@{alias}")
+    if not asked.is_moving or asked.is_latest:
+        raise ReferenceSyntaxError(f"{alias} is no alias; expected a name such as stable")
+    return f"{_vector_path(asked)}/aliases/{alias}"
+
+
+def _target(reference: str) -> str:
+    """The path of a vector for a name alone, else of the exact version."""
+    asked = parse_reference(reference)
+    if not asked.owner or (asked.is_moving and not asked.is_latest) or asked.digest:
+        raise ReferenceSyntaxError(f"{reference} is no version; give owner/name or owner/name@1.0.0")
+    return _vector_path(asked) + ("" if asked.is_latest else f"/versions/{asked.selector}")
 
 
 def _vector_path(reference: Reference) -> str:

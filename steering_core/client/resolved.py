@@ -6,7 +6,15 @@ from typing import Any
 
 from steering_core.client.http import RegistryClient, Request
 from steering_core.client.references import Reference, parse_name, parse_version
-from steering_core.errors import ClientError, DigestMismatchError, FormatError, GatedError, PaidError
+from steering_core.errors import (
+    ClientError,
+    DigestMismatchError,
+    FormatError,
+    GatedError,
+    NotFoundError,
+    PaidError,
+    RemovedError,
+)
 from steering_core.spec import digest_hex
 
 MOST_AT_ONCE = 100
@@ -32,7 +40,7 @@ class Resolved:
         digest: of the main file.
         files: empty where the caller may not have them.
         warnings: what the registry says about the version, without what keeps the files back.
-        refusal: why the files are kept back; empty if they are not.
+        refusal: code and message of what keeps the files back; empty if nothing does.
         vectors: of a preset, its members.
     """
 
@@ -45,7 +53,7 @@ class Resolved:
     access: str
     files: tuple[ResolvedFile, ...]
     warnings: tuple[str, ...]
-    refusal: str
+    refusal: tuple[str, str]
     vectors: tuple["Resolved", ...] = ()
 
     @property
@@ -58,19 +66,19 @@ class Resolved:
 
         Raises:
             GatedError, PaidError: says where to ask or buy.
-            ClientError: operators removed it.
+            RemovedError: operators removed it.
         """
         if self.files:
             return
+        code, message = self.refusal
+        message = message or f"{self.reference} has no files that this token may have"
+        if code.startswith("removed."):
+            raise RemovedError(message, code=code)
         if self.access == "gated":
-            url = f"{endpoint}/api/v1/vectors/{self.name}/access-request"
-            raise GatedError(self.refusal or f"{self.reference} is gated", status=403, request_url=url)
+            raise GatedError(message, request_url=f"{endpoint}/api/v1/vectors/{self.name}/access-request")
         if self.access == "paid":
-            url = f"{endpoint}/{self.name}"
-            raise PaidError(self.refusal or f"{self.reference} is for sale", status=403, purchase_url=url)
-        raise ClientError(
-            self.refusal or f"{self.reference} has no files that this token may have", code="client.no_files"
-        )
+            raise PaidError(message, purchase_url=f"{endpoint}/{self.name}")
+        raise NotFoundError(message, code="client.no_files")
 
 
 def resolve_one(reference: Reference, client: RegistryClient) -> Resolved:
@@ -137,7 +145,7 @@ def _read(item: Any) -> Resolved:
         access=str(item["access"]),
         files=files,
         warnings=tuple(message for code, message in said if not code.startswith(keeps_back)),
-        refusal=" ".join(message for code, message in said if code.startswith(keeps_back)),
+        refusal=next((one for one in said if one[0].startswith(keeps_back)), ("", "")),
         vectors=tuple(_read(one) for one in item.get("vectors") or ()),
     )
 

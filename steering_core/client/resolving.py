@@ -67,11 +67,28 @@ def note(reference: Reference, found: Resolved, cache: Cache) -> CachedRef:
     if known is not None:
         if not found.files:
             kept = replace(kept, conformance=known.conformance)
-        _compare(exact, known, kept, cache)
+        check_same(exact, known, kept, cache)
     cache.write_ref(exact, kept)
     if reference != exact:
         cache.write_ref(reference, kept)
     return kept
+
+
+def check_same(exact: Reference, known: CachedRef, found: CachedRef, cache: Cache) -> None:
+    """A released version never changes; who says otherwise is not believed.
+
+    Raises:
+        DigestMismatchError: `client.version_changed`.
+    """
+    for was, now in ((known.digest, found.digest), (known.conformance, found.conformance)):
+        # A note from before there were certificates names none.
+        if was and was != now:
+            raise DigestMismatchError(
+                f"{exact} was {was} when it was pulled at {known.fetched_at}, and now it is said to be "
+                f"{now or 'without one'}; a released version never changes. "
+                f"If you know why it did, remove {cache.ref_path(exact)}",
+                code="client.version_changed",
+            )
 
 
 def warn(message: str) -> None:
@@ -99,16 +116,3 @@ def _from_cache(reference: Reference, cache: Cache, why: str) -> CachedRef:
             f"(asked {found.fetched_at})"
         )
     return found
-
-
-def _compare(exact: Reference, known: CachedRef, found: CachedRef, cache: Cache) -> None:
-    """A released version never changes; a registry that says otherwise is not believed."""
-    for was, now in ((known.digest, found.digest), (known.conformance, found.conformance)):
-        # A note from before there were certificates names none.
-        if was and was != now:
-            raise DigestMismatchError(
-                f"{exact} was {was} when it was pulled at {known.fetched_at}, and the registry now says "
-                f"{now or 'that there is none'}; a released version never changes. "
-                f"If you know why it did, remove {cache.ref_path(exact)}",
-                code="client.version_changed",
-            )

@@ -20,7 +20,9 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console, RenderableType
 
+from steering_core.client.download_bar import DownloadBar
 from steering_core.client.hub import Hub
+from steering_core.client.incoming import Progress
 from steering_core.client.references import ReferenceSyntaxError
 from steering_core.client.text import clean
 from steering_core.errors import (
@@ -75,7 +77,16 @@ class Ui:
     @cached_property
     def hub(self) -> Hub:
         """The registry of this command's options and environment."""
-        return Hub(self.options.endpoint, offline=self.options.offline)
+        return Hub(self.options.endpoint, offline=self.options.offline, progress=self.progress)
+
+    @property
+    def progress(self) -> Progress | None:
+        """Shows how far a download is; None where nobody looks."""
+        return self._bar.tell if self.err.is_terminal else None
+
+    @cached_property
+    def _bar(self) -> DownloadBar:
+        return DownloadBar(self.err)
 
     def say(self, text: str, style: str = "") -> None:
         """A line for people, on standard error."""
@@ -106,6 +117,7 @@ class Ui:
             self.say("stopped")
             raise typer.Exit(INTERRUPTED) from None
         finally:
+            self._bar.close()
             if "hub" in self.__dict__:
                 self.hub.close()
 

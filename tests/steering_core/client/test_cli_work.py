@@ -322,7 +322,7 @@ def test_try_shows_replies_with_and_without_the_vector(
     assert samples[0]["before"] == samples[0]["after"]
     assert any(s["before"] != s["after"] for s in samples)
     assert bearing("try", "acme/kind@1.0.0", *options, *prompts, "--json").stdout == done.stdout
-    assert "without the vector" in bearing("try", "acme/kind@1.0.0", *options, *prompts).stdout
+    assert "without steering" in bearing("try", "acme/kind@1.0.0", *options, *prompts).stdout
 
 
 def test_try_on_another_model_ends_with_5(bearing: Any, served_tiny: Any, model_folder: Any) -> None:

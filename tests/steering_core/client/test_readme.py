@@ -42,6 +42,7 @@ def test_readme_lines_pull_and_steer_a_plain_transformers_model(
         path.replace("acme/kind", "acme/formality"): replies for path, replies in server.replies.items()
     }
     server.replies |= served
+    server.resolve("acme/formality@1.0.0", server.resolved["acme/kind@1.0.0"] | {"name": "formality"})
     monkeypatch.setenv("BEARING_ENDPOINT", server.url)
     code = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[0]
     model = AutoModelForCausalLM.from_pretrained(weights_path()).eval()
