@@ -147,6 +147,8 @@ def serve_on(demo: Demo, stack: Stack) -> None:
     demo.console.rule("[bold]The service stays up; Ctrl-C stops it", align="left")
     demo.console.print(f"the vector: {demo.result['page']}")
     demo.console.print(f"sign in as {demo.owner} with the password {demo.result['password']}")
+    stack.start_starters(demo.owner)
+    demo.console.print(f"presets of the demo model are made and measured meanwhile: {stack.url}/presets/")
     stack.stopping.wait()
 
 

@@ -6,6 +6,7 @@ people.
 
 import fcntl
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,8 @@ class Stack:
     say: Say = field(repr=False)
     supervised: list[Supervised] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
+    # Commands that go on beside the service and end with it at the latest.
+    beside: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -58,6 +61,8 @@ class Stack:
     def stop(self) -> None:
         """Asks all parts to end at once, then waits for each, the last started first."""
         self.stopping.set()
+        while self.beside:
+            end(self.beside.pop(), grace_seconds=2)
         for supervised in reversed(self.supervised):
             supervised.ask_to_stop()
         while self.supervised:
@@ -77,6 +82,16 @@ class Stack:
             end(process)
         if code != 0:
             raise EmbeddedError(f"manage.py {' '.join(arguments)} ended with status {code}\n{tail(log)}")
+
+    def start_starters(self, owner: str = "") -> None:
+        """Lets the presets of the demo model be made while the service serves; see their log.
+
+        Args:
+            owner: whose they are; empty for the first user who walked through the demo.
+        """
+        options = ("--owner", owner) if owner else ()
+        command = manage("starter_presets", *options)
+        self.beside.append(spawn(command, log=self.log("starters"), env=self.environment, cwd=ROOT))
 
     def wait_until_healthy(self) -> None:
         """Returns when the web process answers.
@@ -210,6 +225,7 @@ def serve_until_stopped(data: Path, *, port: int | None) -> int:
             with running_stack(data, port=port) as stack:
                 print(f"Bearing serves on {stack.url} after {time.monotonic() - started:.1f} s", flush=True)
                 print(f"logs in {data / 'logs'}; Ctrl-C stops", flush=True)
+                stack.start_starters()
                 stack.stopping.wait()
         except KeyboardInterrupt:
             print("stopped", flush=True)
