@@ -42,7 +42,7 @@ class RawBody(BaseParser):
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Context | None = None
-    ) -> bytes:
+    ) -> Any:
         refuse_encoded(parser_context)
         limit = settings.UPLOAD_PART_BYTES["app"]
         data = stream.read(limit + 1)

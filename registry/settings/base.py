@@ -167,7 +167,7 @@ FILE_UPLOAD_HANDLERS = ["registry.core.uploads.BoundedUploadHandler"]
 UPLOAD_MAX_BYTES = 33 * 1024 * 1024
 # Uploads in parts: straight into the bucket where users reach it, else a request to the app for each part.
 _into_bucket = "s3" if S3 and SERVE_FILES == "redirect" else "app"
-UPLOAD_METHOD = env.chosen("UPLOAD_METHOD", _into_bucket, ("s3", "app"))
+UPLOAD_METHOD = env.chosen("UPLOAD_METHOD", _into_bucket, ("s3", "app") if S3 else ("app",))
 UPLOAD_PART_BYTES = {"s3": 8 * 1024 * 1024, "app": 1024 * 1024}
 UPLOAD_MAX_OPEN = 10
 UPLOAD_SECONDS = 24 * 3600

@@ -98,7 +98,8 @@ def upload_progress(*, upload: Upload) -> Progress:
             return ""
         return store.link(upload_id, number, upload.part_size(number), seconds=seconds) or ""
 
-    received, missing = [], []
+    received: list[PartNow] = []
+    missing: list[PartNow] = []
     for number in range(1, upload.n_parts + 1):
         here = there.get(number)
         part = PartNow(number, upload.part_size(number), link(number), here.digest if here else "")

@@ -12,7 +12,7 @@ from django.test import Client
 from registry.accounts.models import User
 from registry.catalog import gating
 from registry.catalog.base_models import base_model_register
-from registry.catalog.models import VectorVersion
+from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import artifact_read, version_conformance
 from registry.core.errors import InvalidError
@@ -82,6 +82,10 @@ def test_file_of_llama_cpp_becomes_a_measured_version_that_says_imported(
     version = VectorVersion.objects.get(pk=run.vector_version_id)
     check_vector(version, directions[KEY])
     check_report(version, file)
+    Vector.objects.update(access="paid")
+    with pytest.raises(InvalidError, match="never sold"):
+        publish(owner)
+    Vector.objects.update(access="open")
     released = publish(owner)
     check_shown(owner, released)
     monkeypatch.setattr(gating, "ENTITLEMENTS", [lambda *_: set()])
