@@ -31,6 +31,7 @@ from registry.trust.selectors import blind_conclusion
 from registry.web.cards import vector_title
 from registry.web.forms import MigrateForm, PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, file_answer
+from registry.web.likeness import copied_from, like_it
 from registry.web.manifests import view_manifest
 from registry.web.plots import fader_gradient
 from registry.web.reports import DEFAULT_STRENGTH, ReportView, view_report
@@ -135,6 +136,8 @@ def render_vector(
         "is_released": is_released,
         "is_private": vector.visibility == "private",
         "deprecations": [n.message for n in version_notices(version) if n.code.endswith(".deprecated")],
+        "copies": copied_from(request.user, version),
+        "similar": like_it(request.user, version),
         "license_name": License(version.license).label if version.license else "",
         "sees_dataset": sees(request.user, dataset),
         "waiting": _waiting(version, versions),
