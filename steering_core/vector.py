@@ -5,9 +5,11 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from types import MappingProxyType
 
 import numpy as np
@@ -18,6 +20,8 @@ from steering_core.spec import OPERATIONS, SIGNS, ModelIdentity, Provenance, par
 
 Direction = npt.NDArray[np.float32]
 
+# A sum this much smaller than its parts is rounding, not a direction.
+_CANCELLED = 1e-6
 _OPPOSITE = {"positive": "negative", "negative": "positive", "unknown": "unknown"}
 
 
@@ -170,6 +174,36 @@ class SteeringVector:
                 code="format.zero",
             )
         return value
+
+
+def combined(parts: Sequence[tuple[SteeringVector, float]]) -> SteeringVector:
+    """The weighted sum of vectors of one base model at the same places; with one part and -1, its opposite.
+
+    A single part keeps what was measured of it, turned where it has to be; of a sum nothing is known. The
+    residual norms of a sum are the means of its parts': each was measured on the texts of its own pairs, and
+    all estimate the same.
+
+    Raises:
+        ModelMismatchError: they belong to different base model revisions.
+        FormatError: places or operations differ, a weight is not finite, or nothing is left of the sum.
+    """
+    vectors = [vector for vector, _ in parts]
+    places = {tuple(vector.directions) for vector in vectors}
+    if len(places) != 1:
+        stand = "; ".join(", ".join(keys) for keys in sorted(places)) or "nowhere"
+        raise FormatError(
+            f"these vectors stand at different places ({stand}); a sum takes the same ones, so apply them "
+            "side by side instead",
+            code="format.site_key",
+        )
+    norms = {key: float(np.mean([vector.residual_norms[key] for vector in vectors])) for key in places.pop()}
+    scaled = [replace(vector * weight, residual_norms=norms) for vector, weight in parts]
+    total = reduce(add, scaled)
+    for key in total.directions:
+        if total.norm(key) <= _CANCELLED * max(vector.norm(key) for vector in scaled):
+            raise FormatError(f"nothing is left of the sum at {key}", code="format.zero")
+    method = "sum" if len(parts) > 1 else "scaled"
+    return replace(total, provenance=replace(total.provenance, method=method, spec_digest=""))
 
 
 def _two(pair: tuple[float, float]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from registry.accounts.access import namespace_for, require, split_name, visible
 from registry.accounts.models import User
 from registry.accounts.ownership import name_claim, row_named
 from registry.accounts.roles import Role
-from registry.catalog.models import BaseModelRevision, Vector, VectorVersion
+from registry.catalog.models import BaseModelRevision, Vector, VectorVersion, VersionParent
 from registry.catalog.notices import check_present
 from registry.catalog.selectors import version_get_by_id, version_rows
 from registry.catalog.states import TRANSITIONS, UNRELEASED, Origin, VersionState
@@ -43,6 +43,19 @@ class ImportedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a version is computed from released ones: each with what its directions are multiplied with."""
+
+    kind: VersionParent.Kind
+    parts: tuple[tuple[VectorVersion, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """It, by the digests of the parents' files."""
+        parents = [{"digest": row.digest, "weight": weight} for row, weight in self.parts]
+        return {"kind": str(self.kind), "parents": parents}
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What a run is to make.
 
@@ -50,6 +63,7 @@ class Draft:
         name: of the vector, `owner/name` or a name in the actor's own namespace; made when it is new.
         migrated_from: the version that is moved to this base model, which has a file; None for the others.
         imported: what an import makes the version of; None for the others.
+        derivation: which released versions it is computed from; None for the others.
     """
 
     name: str
@@ -59,15 +73,19 @@ class Draft:
     migrated_from: VectorVersion | None = None
     origin: Origin = Origin.EXTRACTED
     imported: ImportedFile | None = None
+    derivation: Derivation | None = None
 
     @property
     def spec_json(self) -> dict[str, Any]:
-        """The spec, with the digest of what is moved or imported; nobody knows an import's method."""
+        """The spec, with the digests of what is moved, computed with or imported; nobody knows an import's
+        method.
+        """
         if self.imported:
             asked = {name: getattr(self.spec, name) for name in ("dataset_digest", "model_hash", "tier")}
             return {**asked, "imported": self.imported.to_json()}
         moved = {"migrated_from": self.migrated_from.digest} if self.migrated_from else {}
-        return {**self.spec.to_json(), **moved}
+        derived = {"derived": self.derivation.to_json()} if self.derivation else {}
+        return {**self.spec.to_json(), **moved, **derived}
 
 
 def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
@@ -86,7 +104,7 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
         with name_claim(f"{owner}/{name}"):
             vector, _ = Vector.objects.get_or_create(owner=namespace_for(actor, owner), name=name)
             vector_changed(vector)
-    return VectorVersion.objects.create(
+    row = VectorVersion.objects.create(
         vector=vector,
         base_model=draft.base_model,
         dataset_version=draft.dataset_version,
@@ -96,6 +114,12 @@ def version_draft(*, actor: User, draft: Draft) -> VectorVersion:
         spec=draft.spec_json,
         spec_digest=digest(canonical_json(draft.spec_json)),
     )
+    if found := draft.derivation:
+        VersionParent.objects.bulk_create(
+            VersionParent(child=row, parent=parent, kind=found.kind, weight=weight)
+            for parent, weight in found.parts
+        )
+    return row
 
 
 def draft_place(*, actor: User, name: str) -> Vector | None:

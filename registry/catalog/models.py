@@ -41,7 +41,7 @@ MOVABLE = (
     "removal_reason",
 )
 # Keys of a version's spec that say where its directions come from, beside the `ExtractionSpec`.
-NOT_OF_EXTRACTION = ("migrated_from", "imported")
+NOT_OF_EXTRACTION = ("migrated_from", "imported", "derived")
 # Compares whole rows, so that a column added later is frozen without anybody having to remember it.
 FROZEN_COLUMNS_CHANGE = f"""
     OLD.state IN ('published', 'yanked', 'removed')
@@ -230,6 +230,52 @@ class VectorVersion(Retirable, UUIDModel):
     def digest(self) -> str:
         """`sha256:…` of the native file, or empty while there is none."""
         return f"sha256:{self.artifact_id}" if self.artifact_id else ""
+
+
+class VersionParent(models.Model):
+    """A version that another one was computed from. What is moved to another base model has one source, which
+    is a column of its own, `migrated_from`.
+
+    A parent is older than its child, so that nothing can come from itself.
+    """
+
+    class Kind(models.TextChoices):
+        NEGATED = "negated", "Turned around"
+        COMBINED = "combined", "Weighted sum"
+
+    child = models.ForeignKey(VectorVersion, on_delete=models.PROTECT, related_name="parent_links")
+    parent = models.ForeignKey(VectorVersion, on_delete=models.PROTECT, related_name="child_links")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    # What the parent's directions were multiplied with.
+    weight = models.FloatField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["child", "parent"], name="version_parent_is_named_once")
+        ]
+        triggers = [
+            pgtrigger.Protect(name="version_parent_is_kept", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="version_parent_is_older",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NOT EXISTS (
+                        SELECT FROM catalog_vectorversion parent, catalog_vectorversion child
+                        WHERE parent.id = NEW.parent_id AND child.id = NEW.child_id
+                        AND parent.created_at < child.created_at
+                        AND parent.state IN ('published', 'yanked', 'removed')
+                    ) THEN
+                        RAISE EXCEPTION 'a parent is released, and older than its child';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.child} from {self.weight:g} times {self.parent}"
 
 
 class Alias(UUIDModel):

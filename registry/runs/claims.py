@@ -25,6 +25,14 @@ class ImportClaim:
     direction: str
 
 
+@dataclass(frozen=True, slots=True)
+class ParentClaim:
+    """A vector file that another is computed from, and what its directions are multiplied with."""
+
+    artifact_sha256: str
+    weight: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to work on a run until the lease lapses. `lease_token` must be shown with every write.
@@ -52,6 +60,7 @@ class RunClaim(Claim):
         controls: files of other data sets' vectors, by sha256; those at the same place are tried beside.
         source: what a migration moves to the base model; None for the others.
         imported: what an import makes a vector of; None for the others.
+        parents: what a derivation computes with; empty for the others.
     """
 
     spec: ExtractionSpec
@@ -59,6 +68,7 @@ class RunClaim(Claim):
     controls: tuple[str, ...]
     source: SourceClaim | None
     imported: ImportClaim | None = None
+    parents: tuple[ParentClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

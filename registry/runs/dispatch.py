@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from registry.celery import app
 from registry.runs.models import Run
-from registry.runs.task_names import COMPOSE, EXTRACT, IMPORT, MIGRATE, QUEUE_OF
+from registry.runs.task_names import COMPOSE, DERIVE, EXTRACT, IMPORT, MIGRATE, QUEUE_OF
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ TASK_OF = {
     Run.Kind.MIGRATE: MIGRATE,
     Run.Kind.IMPORT: IMPORT,
     Run.Kind.COMPOSE: COMPOSE,
+    Run.Kind.DERIVE: DERIVE,
 }
 
 

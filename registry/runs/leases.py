@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from registry.catalog.drafts import artifact_attach
+from registry.catalog.lineage import parent_files
 from registry.catalog.models import VectorVersion
 from registry.catalog.publishing import artifact_manifest, certificate_check
 from registry.catalog.releasing import version_freeze
@@ -25,6 +26,7 @@ from registry.runs.claims import (
     ImportClaim,
     MixClaim,
     MixResult,
+    ParentClaim,
     RunClaim,
     SourceClaim,
 )
@@ -204,6 +206,7 @@ def _claim(run: Run) -> RunClaim:
         controls=tuple(control_list(version=version)),
         source=_source(version.migrated_from),
         imported=_imported(version),
+        parents=tuple(ParentClaim(*parent) for parent in parent_files(version=version)),
     )
 
 

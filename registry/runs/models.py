@@ -19,6 +19,7 @@ class Run(UUIDModel):
         MIGRATE = "migrate"
         IMPORT = "import"
         COMPOSE = "compose"
+        DERIVE = "derive"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")

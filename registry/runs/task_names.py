@@ -4,5 +4,6 @@ EXTRACT = "bearing.extract"
 MIGRATE = "bearing.migrate"
 IMPORT = "bearing.import"
 COMPOSE = "bearing.compose"
+DERIVE = "bearing.derive"
 
-QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu", IMPORT: "gpu", COMPOSE: "gpu"}
+QUEUE_OF = {EXTRACT: "gpu", MIGRATE: "gpu", IMPORT: "gpu", COMPOSE: "gpu", DERIVE: "gpu"}

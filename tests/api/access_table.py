@@ -86,6 +86,10 @@ WEBHOOK = {"url": "http://127.0.0.1:65009/hooks", "actions": ["version.*"]}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
 
 MIX = {"members": [{"reference": "initech/public", "strength": 0.1}]}
+DERIVE = {
+    "parents": [{"reference": "initech/public@1.0.0", "weight": -1}],
+    "dataset": "initech/public@1",
+}
 
 TABLE: Mapping[str, Mapping[str, Rule]] = {
     "me": {"GET": anyone()},
@@ -167,6 +171,8 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "version-blind-test": {"GET": sees(by_name=True, beyond="blind.no_material")},
     "version-diff": {"GET": sees(by_name=True)},
     "version-referrers": {"GET": sees(by_name=True)},
+    "version-lineage": {"GET": sees(by_name=True)},
+    "vector-derive": {"POST": Rule(scope="write", role=WRITER, body=DERIVE)},
     "version-report": {"GET": sees(by_name=True)},
     "vector-downloads": {"GET": sees()},
     "yank": {"POST": changes(WRITER, {"reason": "wrong sign"}, by_name=True)},

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as stn
 
 from steering_core.errors import FormatError, ModelMismatchError
 from steering_core.spec import OPERATIONS, SIGNS, ModelIdentity, Provenance
-from steering_core.vector import SteeringVector
+from steering_core.vector import SteeringVector, combined
 
 HASH = "sha256:" + "1" * 64
 PROVENANCE = Provenance("mean_difference", "response_mean", HASH, HASH, "bearing 0.1.0")
@@ -245,3 +245,46 @@ def test_tensor_digest_changes_with_name_and_value() -> None:
     )
 
     assert len({vector.tensor_digest, renamed.tensor_digest, (vector * 2).tensor_digest}) == 3
+
+
+@given(ROWS, ROWS, FACTORS, FACTORS, st.floats(1, 100), st.floats(1, 100))
+def test_combined_is_the_weighted_sum_at_the_mean_of_the_norms(
+    one: np.ndarray, two: np.ndarray, a: float, b: float, norm: float, other: float
+) -> None:
+    expected = a * one.astype(np.float64) + b * two.astype(np.float64)
+    parts = [(_vector(one, norm=norm, **MEASURED), a), (_vector(two, norm=other), b)]
+    if np.linalg.norm(expected) < 1e-3 * max(a, b):
+        return
+    found = combined(parts)
+    scale = np.abs(a * one).max() + np.abs(b * two).max()
+    np.testing.assert_allclose(found.directions[KEY], expected, atol=1e-5 * scale)
+    assert found.residual_norms[KEY] == pytest.approx((norm + other) / 2)
+    assert (found.window, found.doses, found.provenance.method) == (None, (), "sum")
+
+
+def test_combined_with_one_part_is_its_opposite_with_all_that_was_measured() -> None:
+    vector = _vector([1.0, 2.0], **MEASURED)
+    found = combined([(vector, -1.0)])
+    assert (found.sign, found.window, found.doses) == ("negative", (-0.4, 0.2), (-vector).doses)
+    np.testing.assert_array_equal(found.directions[KEY], [-1.0, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("other", "error", "code"),
+    [
+        (_vector([-1.0, -2.0]), FormatError, "format.zero"),
+        (_vector([1.0, 2.0], model_hash="sha256:" + "2" * 64), ModelMismatchError, ""),
+        (
+            _vector(
+                [1.0, 2.0], directions={"resid_post.2": [1.0, 2.0]}, residual_norms={"resid_post.2": 1.0}
+            ),
+            FormatError,
+            "format.site_key",
+        ),
+        (_vector([1.0, 2.0], operation="project"), FormatError, "format.operation"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused(other: SteeringVector, error: type[Exception], code: str) -> None:
+    with pytest.raises(error) as found:
+        combined([(_vector([1.0, 2.0]), 1.0), (other, 1.0)])
+    assert code in ("", found.value.code)  # type: ignore[attr-defined]
