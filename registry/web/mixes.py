@@ -103,7 +103,7 @@ def _slider(member: PresetMember, applied: float, is_seen: bool, url: str) -> Sl
         from_says=signed_short(member.low),
         to_says=signed_short(member.high),
         says=signed_short(member.strength),
-        applied="" if applied == member.strength else signed_short(applied),
+        applied="" if applied == member.strength else signed(applied),
     )
 
 

@@ -3,10 +3,16 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import Browser, Page
 
+from registry.presets.drafts import MemberWish, PresetWish, preset_create, preset_draft
+from registry.presets.measuring import composition_attach
+from registry.presets.publishing import preset_publish
+from steering_core.evaluation.composition.record import write_composition
 from tests.browser.conftest import is_complaint
 from tests.factories import make_dataset_version, make_run, make_token, make_vector_version
+from tests.steering_core.evaluation.composition.test_verdict import composition
 
 WIDTHS = [360, 1280]
 SCHEMES = ["light", "dark"]
@@ -20,12 +26,17 @@ def addresses(acme: Any) -> list[str]:
     make_dataset_version(owner=acme, name="a-name-that-is-as-long-as-a-name-may-be-and-longer-than-a-phone")
     draft = make_vector_version(owner=acme, name="draft", state="extracted", seed=1)
     waiting = make_run(owner=acme, vector="waiting")
+    mix = measured_preset(acme)
     return [
         "/",
         "/?mine=1",
         "/?q=nothing",
         "/acme/formality",
         f"/acme/draft/drafts/{draft.pk}",
+        "/presets/",
+        "/presets/new?vector=acme/formality",
+        "/presets/acme/mix",
+        f"/presets/acme/mix/drafts/{mix.pk}",
         "/datasets/",
         "/datasets/new",
         "/datasets/acme/tone-pairs",
@@ -37,6 +48,21 @@ def addresses(acme: Any) -> list[str]:
         "/accounts/password/change/",
         "/no/such/page",
     ]
+
+
+def measured_preset(acme: Any) -> Any:
+    """The draft of a preset that was measured and published."""
+    make_vector_version(owner=acme, name="brief", seed=2)
+    wishes = [
+        MemberWish("acme/formality", 0.2, "warm", "as cold as a letter of a bank", "warm"),
+        MemberWish("acme/brief", -0.1, "brief"),
+    ]
+    row = preset_create(actor=acme, wish=PresetWish("mix", wishes, title="Warm", mode="equal_dose"))
+    with transaction.atomic():
+        data = write_composition(composition())
+        composition_attach(version_id=row.pk, composition=data, verdict="warn", reasons=("warm keeps 0.4.",))
+    preset_publish(actor=acme, owner="acme", name="mix", version="1.0.0", visibility="public")
+    return preset_draft(actor=acme, owner="acme", name="mix", members=wishes)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

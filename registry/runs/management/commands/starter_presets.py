@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--owner", default="", help="whose they are; else the first user of the demo")
-        parser.add_argument("--timeout", type=float, default=600.0, help="seconds to wait for a single run")
+        parser.add_argument("--timeout", type=float, default=3600.0, help="seconds to wait for a single run")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["owner"]
