@@ -44,6 +44,11 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     ),
     "organisations_create": ({"slug": "initech", "title": "Initech"}, "201", None),
     "organisations_invitations_create": ({"email": "ada@example.org", "role": "writer"}, "201", None),
+    "webhooks_create": (
+        {"namespace": "initech", "url": "https://ci.initech.example/hooks", "actions": ["version.*"]},
+        "201",
+        None,
+    ),
     "credentials_revoke": ({"tokens": ["brg_…"]}, "202", None),
     "vectors_downloads": (
         None,

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from registry.accounts.models import Membership
+from registry.accounts.roles import Role, at_least
 from registry.audit.models import AuditEvent
 from registry.webhooks.models import Delivery, Webhook
 from registry.webhooks.patterns import wants
@@ -50,7 +52,12 @@ def trial_delivery(webhook: Webhook, actor: Any) -> Delivery:
 def _deliveries(events: list[AuditEvent]) -> Iterator[Delivery]:
     slugs = {event.namespace for event in events}
     concerned = Q(namespace__slug__in=slugs) | Q(follows__overlap=sorted(slugs))
-    webhooks = list(Webhook.objects.filter(concerned, is_active=True).select_related("namespace"))
+    # One that nobody is left to switch off gets nothing.
+    keepers = Membership.objects.filter(
+        namespace=OuterRef("namespace"), role__in=at_least(Role.ADMIN), user__is_active=True
+    )
+    rows = Webhook.objects.filter(concerned, Exists(keepers), is_active=True)
+    webhooks = list(rows.select_related("namespace"))
     now = timezone.now()
     for event in events:
         for webhook in webhooks:

@@ -291,6 +291,14 @@ def test_only_admins_of_the_namespace_know_of_a_webhook(make: Make, owner: Any, 
     webhook_delete(actor=other, webhook_id=str(row.pk))
 
 
+def test_webhook_that_nobody_is_left_to_switch_off_gets_nothing(make: Make, owner: Any) -> None:
+    make()
+    owner.is_active = False
+    owner.save()
+    record("thing.made", subject="x", namespace="acme")
+    assert events_fan_out() == 0
+
+
 def test_limits_and_forms_are_said(make: Make, owner: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(services, "MAX_WEBHOOKS", 1)
     row, _ = make()
