@@ -13,6 +13,7 @@ from steering_core.client import (
     cli_compose,
     cli_convert,
     cli_datasets,
+    cli_diff,
     cli_evaluate,
     cli_import,
     cli_local,
@@ -71,7 +72,7 @@ def options(
 
 for module in (
     *(cli_account, cli_datasets, cli_runs, cli_import, cli_vectors, cli_aliases, cli_presets),
-    *(cli_locks, cli_cache, cli_verify),
+    *(cli_diff, cli_locks, cli_cache, cli_verify),
     *(cli_convert, cli_local, cli_models, cli_evaluate, cli_compose, cli_try),
 ):
     module.add_to(app)

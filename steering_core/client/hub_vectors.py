@@ -5,6 +5,7 @@ from steering_core.client.connection import Connection, given, plain_id
 from steering_core.client.http import Json, Request
 from steering_core.client.pulling import Pulled
 from steering_core.client.references import (
+    LATEST,
     Reference,
     ReferenceSyntaxError,
     parse_name,
@@ -73,6 +74,15 @@ class Vectors(Connection):
             if draft is None:
                 raise
             return draft
+
+    def diff(self, before: str, after: str) -> Json:
+        """What changed from one version to another, of the same vector or of another one."""
+        one, other = parse_reference(before), parse_reference(after)
+        if not (one.owner and other.owner):
+            raise ReferenceSyntaxError(f"{before} or {after} is a digest alone; give owner/name@{LATEST}")
+        same = (one.owner, one.name) == (other.owner, other.name)
+        named = other.selector if same else f"{other.owner}~{other.name}@{other.selector}"
+        return dict(self.client.get(f"{_vector_path(one)}/versions/{one.selector}/diff/{named}"))
 
     def version(self, version_id: str) -> Json:
         """A version by its row id; the token owner's drafts too."""

@@ -179,7 +179,23 @@ def test_commands_for_presets_locks_aliases_and_the_cache(
         "1.1.0",
         "1.0.0",
     ]
+    changed = bearing("diff", "acme/warmth@1.0.0", "acme/warmth@1.1.0")
+    assert (changed["before"]["version"], changed["after"]["version"]) == ("1.0.0", "1.1.0")
+    assert bearing("diff", "acme/warmth@stable", "acme/brevity")["after"]["vector"] == "acme/brevity"
     assert bearing("pull", "--lock")["files"] == 7
+    for words, shown in (
+        ("presets list --mine", "Warmth"),
+        ("presets show acme/other", "acme/brevity@1.0.0"),
+        ("presets uses acme/other --engine llama.cpp", "acme-warmth.gguf"),
+        ("pull preset:acme/other", "+0.2"),
+        ("alias list acme/warmth", "stable"),
+        ("alias history acme/warmth stable", "1.1.0"),
+        ("diff acme/warmth@1.0.0 acme/warmth@1.1.0", "cosine"),
+        ("pull --lock", "0 fetched now"),
+        ("cache list", "acme/warmth@stable"),
+    ):
+        done = CliRunner().invoke(app, ["--endpoint", live_server.url, *words.split()])
+        assert (done.exit_code, shown in done.stdout) == (0, True), (words, done.output)
     assert bearing("alias", "delete", "acme/warmth", "stable")["deleted"] == "acme/warmth@stable"
     bearing("deprecate", "acme/warmth@1.0.0", "--reason", "old", "--replacement", "acme/warmth@1.1.0")
 
