@@ -38,6 +38,14 @@ from steering_core.errors import (
 
 OK, FAILED, USAGE, NOT_FOUND, NOT_ALLOWED, NOT_VERIFIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 PLAIN_WIDTH = 120
+# What only some commands use, and the extra of the package that brings it.
+EXTRAS = {
+    "gguf": "engines",
+    "zstandard": "engines",
+    "sklearn": "torch",
+    "torch": "torch",
+    "transformers": "torch",
+}
 
 _EXIT_CODES: tuple[tuple[type[SteeringError], int], ...] = (
     (ReferenceSyntaxError, USAGE),
@@ -113,6 +121,18 @@ class Ui:
         except SteeringError as error:
             self._fail(error)
             raise typer.Exit(exit_code(error)) from error
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(str(error.name).partition(".")[0])
+            if extra is None:
+                raise
+            self._fail(
+                ClientError(
+                    f"{error.name} is not installed, and this needs it: install Bearing with its extra "
+                    f"{extra}, as in pip install '.[{extra}]'",
+                    code="client.not_installed",
+                )
+            )
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt:
             self.say("stopped")
             raise typer.Exit(INTERRUPTED) from None

@@ -45,6 +45,9 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import steering_core.client
 from steering_core.client.cli import app
+from typer.testing import CliRunner
+done = CliRunner().invoke(app, ["inspect", "pyproject.toml"])
+assert done.exit_code == 1 and "pip install '.[engines]' (client.not_installed)" in done.stderr, done.output
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
