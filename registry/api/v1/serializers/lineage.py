@@ -21,7 +21,7 @@ class ParentBody(Body):
 class DeriveBody(Body):
     """A version to compute from others of one base model, at the same place."""
 
-    parents = ParentBody(
+    parents = ParentBody(  # type: ignore[call-arg]  # of many
         many=True,
         allow_empty=False,
         max_length=MAX_PARENTS,
