@@ -112,6 +112,10 @@ bench-verdict: $(RUNTIME)  ## whether the verdict tells good vectors from bad on
 bench-injection: $(RUNTIME)  ## steering beside its peers, about 15 minutes; ARGS="--model tiny --rounds 30" or ARGS=--help
 	@$(BIN)/python -m benchmarks.injection $(ARGS)
 
+.PHONY: bench-search
+bench-search: $(RUNTIME)  ## searches among many vectors, some minutes to fill; ARGS="--vectors 1000000 --data FOLDER" or ARGS=--help
+	@$(BIN)/python -m benchmarks.search $(ARGS)
+
 .PHONY: bench-registry
 bench-registry: $(RUNTIME)  ## the registry beside MLflow's and a plain file server, about 5 minutes; needs nginx and wrk; ARGS=--help
 	@$(BIN)/python -m benchmarks.registry $(ARGS)

@@ -161,7 +161,8 @@ def _cosine(one: SteeringVector, left: Sketch, other: SteeringVector, right: Ske
         for a, b in pairs
         if a in one.directions and b in other.directions
     ]
-    return round(max(values, key=abs), 4)
+    clearest: float = max(values, key=abs)
+    return round(clearest, 4)
 
 
 def _vector(sketch: Sketch) -> SteeringVector:
