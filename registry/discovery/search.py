@@ -23,7 +23,7 @@ from registry.discovery.models import IS_RELEASED, SearchEntry
 from registry.discovery.words import is_digest, prefix_query, words_of
 
 # As many matches by words are ranked, the best by score; what comes after them is not shown.
-CANDIDATES = 500
+CANDIDATES = 200
 # A word in the name weighs as much as two steps of the verdict, one of the owner's a tenth of that.
 WEIGHTS = (0.1, 0.3, 0.5, 1.0)  # of D, C, B, A
 TEXT_WEIGHT = 4.0

@@ -91,7 +91,7 @@ class FacetsSerializer(serializers.Serializer[Any]):
 
     total = serializers.IntegerField(help_text="How many vectors were found.")
     approximate = serializers.BooleanField(
-        help_text="There are more than were counted: every number is a least one, of the best vectors."
+        help_text="There are more than were counted: every number is a least one."
     )
     facets = serializers.DictField(child=FacetValueSerializer(many=True))
 
