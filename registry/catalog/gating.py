@@ -134,7 +134,7 @@ def access_set(
 
 
 def _check_may_be_sold(vector: Vector) -> None:
-    released = vector.versions.filter(state__in=RELEASED).select_related("migrated_from")
+    released = vector.versions.filter(state__in=RELEASED)
     if row := next((row for row in released if is_of_unknown_provenance(row)), None):
         raise InvalidError(
             f"{vector} cannot be sold: version {row.version} goes back to an imported file, of unknown "

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from registry.catalog.lineage import descents_of
 from registry.catalog.models import VectorVersion
 from registry.catalog.screening import screening_problem
 from registry.catalog.states import Access, License, Origin, VersionState
@@ -113,12 +114,12 @@ def _is_not_sold(version: VectorVersion, wish: PublishWish) -> str | None:
 
 
 def is_of_unknown_provenance(version: VectorVersion) -> bool:
-    """Whether a version was imported, or moved here from one that was."""
-    row: VectorVersion | None = version
-    while row is not None:
-        if row.origin == Origin.IMPORTED:
+    """Whether a version was imported, or goes back to one that was: moved from it, or computed of it."""
+    level = {version.pk}
+    while level:
+        if VectorVersion.objects.filter(pk__in=level, origin=Origin.IMPORTED).exists():
             return True
-        row = row.migrated_from
+        level = {step.parent for step in descents_of(level, upward=True)}
     return False
 
 
