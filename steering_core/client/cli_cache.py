@@ -1,6 +1,6 @@
 """`bearing cache …`: what is kept on this machine, whether it is whole, and what can go."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 def list_files(ui: Ui) -> None:
     """List the files and the references that lead to them, of all registries."""
     names = ui.hub.cache.names()
-    items = [
+    items: list[dict[str, Any]] = [
         {"digest": file.digest, "size_bytes": file.size_bytes, "names": names.get(file.digest, [])}
         for file in ui.hub.cache.files()
     ]

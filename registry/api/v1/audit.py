@@ -1,7 +1,6 @@
 """What happened in a namespace, for its admins."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -53,12 +52,10 @@ class AuditEventSerializer(serializers.Serializer[Any]):
 class EventCursor(Cursor):
     """Newest first by id alone, as the index of a namespace's log has it; the cursor is the last id shown."""
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: object | None = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: object | None = None) -> list[Any]:
         self.request = request
         limit = page_limit(request.query_params.get("limit", ""))
-        rows = AuditEvent.objects.none() if isinstance(queryset, Sequence) else queryset
+        rows: QuerySet[AuditEvent] = queryset
         if cursor := request.query_params.get("cursor"):
             rows = rows.filter(pk__lt=_id_of(cursor))
         page = list(rows.order_by("-pk")[: limit + 1])
