@@ -106,7 +106,7 @@ class Schema(AutoSchema):
         mapped = super()._map_serializer_field(field, direction, bypass_extensions)
         if direction != "request" or mapped is None or "$ref" in mapped:
             return mapped
-        if isinstance(field, serializers.ListField) and not field.allow_empty:
+        if isinstance(field, serializers.ListField | serializers.ListSerializer) and not field.allow_empty:
             mapped.setdefault("minItems", 1)
         if isinstance(field, serializers.FileField):
             # An empty file is read, and refused for what it lacks.

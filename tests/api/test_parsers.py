@@ -54,7 +54,7 @@ def test_body_of_another_type_is_refused(owner: Api, kind: str) -> None:
 
 
 def test_json_where_a_form_is_expected_is_refused(owner: Api) -> None:
-    assert owner.post("/datasets", {"name": "tone"}).status_code == 415
+    assert owner.post("/datasets/check", {"name": "tone"}).status_code == 415
 
 
 def test_compressed_body_is_refused(owner: Api) -> None:

@@ -1,10 +1,11 @@
 """A worker killed with `kill -9` at any point costs seconds, never a run and never a second result.
 
-Twenty runs at each of six points: every run ends published exactly once. Each run goes through the real
+Eight runs at each of six points (twenty with FAULT_ROUNDS=5): every run ends published exactly once. Each run goes through the real
 worker, the demo model and the real stores; the marker files of `registry.core.faults` say where its
 first attempt dies.
 """
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -23,7 +24,7 @@ from tests.factories import make_text_dataset, make_user
 from tests.flows.conftest import Processes
 
 # As many at once as the worker has processes, so that recovery is measured and not the queue.
-ROUNDS, BATCH = 5, 4
+ROUNDS, BATCH = int(os.environ.get("FAULT_ROUNDS", "2")), 4
 RECOVERY_SECONDS = 15
 
 Wait = Callable[[Callable[[], bool], float], None]
@@ -71,7 +72,8 @@ def test_runs_whose_worker_is_killed_end_published_exactly_once(
         ids = [run.pk for run in runs]
         wait_for(lambda ids=ids: Run.objects.filter(pk__in=ids, state__in=TERMINAL).count() == BATCH, 90)
 
-    assert not list(processes.faults.iterdir()), "a marker that is left was never reached"
+    # A marker that is left was never reached; the last one is, after the commit that ends the run.
+    wait_for(lambda: not list(processes.faults.iterdir()), 10)
     finished = list(Run.objects.select_related("vector_version"))
     assert [run.state for run in finished] == [RunState.SUCCEEDED] * (ROUNDS * BATCH)
     for run in finished:

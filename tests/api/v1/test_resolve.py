@@ -208,7 +208,7 @@ NAMES = st.sampled_from(["acme/a", "acme/b", "acme/old", "acme/secret", "acme/no
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 @given(asked=st.lists(st.tuples(NAMES, REFS, st.booleans()), min_size=1, max_size=6))
 def test_batch_agrees_with_what_each_path_says(shelf: dict[str, Any], asked: list[Any]) -> None:
@@ -225,7 +225,11 @@ def test_batch_agrees_with_what_each_path_says(shelf: dict[str, Any], asked: lis
         if "/" in name:
             whole = api.get(path)
             assert (whole.status_code == 200) == (item is not None)
-            assert item is None or whole.json()["warnings"] == item["warnings"]
+            # Of what a version is a copy is said where it is shown, and is not asked for a hundred at once.
+            told = [
+                notice for notice in whole.json().get("warnings", []) if notice["code"] != "version.near_copy"
+            ]
+            assert item is None or told == item["warnings"]
             assert item is None or (whole.json()["digest"], whole.json()["url"]) == (
                 item["digest"],
                 item["page"],
