@@ -1,8 +1,8 @@
 """A worker killed with `kill -9` at any point costs seconds, never a run and never a second result.
 
-Eight runs at each of six points (twenty with FAULT_ROUNDS=5): every run ends published exactly once. Each run goes through the real
-worker, the demo model and the real stores; the marker files of `registry.core.faults` say where its
-first attempt dies.
+Eight runs at each of six points (twenty with FAULT_ROUNDS=5): every run ends published exactly once. Each
+goes through the real worker, the demo model and the real stores; the marker files of `registry.core.faults`
+say where its first attempt dies.
 """
 
 import os
