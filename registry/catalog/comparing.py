@@ -139,10 +139,6 @@ def _why_not_compared(viewer: Any, before: VectorVersion, after: VectorVersion) 
     return ""
 
 
-def _places(row: VectorVersion) -> set[str]:
-    return {str(at["key"]) for at in (row.manifest or {}).get("directions", ())}
-
-
 def _directions(before: SteeringVector, after: SteeringVector) -> tuple[Place, ...]:
     found = []
     for place in sorted(set(before.directions) & set(after.directions)):

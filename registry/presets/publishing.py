@@ -10,6 +10,7 @@ from django.utils import timezone
 from registry.accounts.access import OPEN, Visibility, checked_visibility
 from registry.accounts.models import User
 from registry.catalog.lifecycle import checked_reason
+from registry.catalog.models import Vector
 from registry.catalog.states import VersionState
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.naming import check_version, version_key
@@ -23,11 +24,8 @@ from steering_core.formats import preset as file
 
 logger = logging.getLogger(__name__)
 
-# Which vectors a preset may show to whom: never to more people than may see the vector.
-_SHOWN_AS: dict[str, tuple[str, ...]] = {
-    Visibility.PUBLIC: (Visibility.PUBLIC,),
-    Visibility.UNLISTED: OPEN,
-}
+# From those that fewest see to those that everybody does.
+_REACH = (Visibility.PRIVATE, Visibility.ORGANISATION, Visibility.UNLISTED, Visibility.PUBLIC)
 
 
 def preset_publish(
@@ -197,12 +195,20 @@ def publish_problems(row: PresetVersion, visibility: str) -> list[str]:
 
 def hidden_members(row: PresetVersion, visibility: str) -> list[str]:
     """Members that fewer people may see than a preset of this visibility."""
-    allowed = _SHOWN_AS.get(visibility, tuple(Visibility.values))
+    vectors = [(member.vector_version, member.vector_version.vector) for member in row.ordered]
     return [
-        f"{member.vector_version} is {member.vector_version.vector.visibility}"
-        for member in row.ordered
-        if member.vector_version.vector.visibility not in allowed
+        f"{version} is {vector.visibility}"
+        for version, vector in vectors
+        if not _is_seen_by_all(vector, row.preset, visibility)
     ]
+
+
+def _is_seen_by_all(vector: Vector, preset: Preset, visibility: str) -> bool:
+    """Whether all that see a preset of this visibility see the vector."""
+    if visibility == Visibility.PRIVATE and not preset.owner.is_organisation:
+        return True  # its owner alone sees it, who could name the vector
+    is_shared = vector.owner_id == preset.owner_id or vector.visibility in OPEN
+    return is_shared and _REACH.index(vector.visibility) >= _REACH.index(visibility)
 
 
 def latest_refresh(preset: Preset) -> None:

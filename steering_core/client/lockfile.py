@@ -10,21 +10,13 @@ from steering_core.client.references import (
     parse_name,
     parse_version,
 )
+from steering_core.client.resolved import ResolvedFile
 from steering_core.errors import FormatError, LockError
 from steering_core.spec import canonical_json, digest_hex, parse_json
 
 LOCK_VERSION = 1
 LOCK_FILE = "bearing.lock"
 MAX_LOCK_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class LockedFile:
-    """A file of a locked version."""
-
-    name: str
-    digest: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +36,7 @@ class LockEntry:
     version: str
     digest: str
     model_hash: str
-    files: tuple[LockedFile, ...]
+    files: tuple[ResolvedFile, ...]
 
     @property
     def exact(self) -> Reference:
@@ -109,12 +101,12 @@ def _entry(fields: Any) -> LockEntry:
     return LockEntry(**found | {"files": files})
 
 
-def _file(fields: Any) -> LockedFile:
+def _file(fields: Any) -> ResolvedFile:
     found = _object(fields, {"name", "digest", "size_bytes"})
     digest_hex(found["digest"])
     if type(found["size_bytes"]) is not int or found["size_bytes"] < 0 or not isinstance(found["name"], str):
         raise ValueError("a file has no name or no size")
-    return LockedFile(**found)
+    return ResolvedFile(**found)
 
 
 def _object(fields: Any, names: set[str]) -> dict[str, Any]:

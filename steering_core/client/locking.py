@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from steering_core.client.cache import CachedRef
 from steering_core.client.http import RegistryClient
-from steering_core.client.lockfile import Lock, LockedFile, LockEntry
+from steering_core.client.lockfile import Lock, LockEntry
 from steering_core.client.presets import pinned_members, preset_file
 from steering_core.client.pulling import File, conformance_file, fetched, vector_file
 from steering_core.client.references import Reference, parse_any
@@ -17,6 +17,7 @@ from steering_core.client.resolved import (
     PRESET_FILE,
     VECTOR_FILE,
     Resolved,
+    ResolvedFile,
     resolve_many,
     resolve_one,
 )
@@ -112,7 +113,7 @@ def _check_given(entries: Sequence[LockEntry], source: Source) -> None:
             warn(message)
 
 
-def _place(entry: LockEntry, file: LockedFile) -> File:
+def _place(entry: LockEntry, file: ResolvedFile) -> File:
     """Where a file is; its size and digest are the lock's."""
     known = {
         VECTOR_FILE: lambda: vector_file(entry.exact, file.digest),
@@ -137,9 +138,8 @@ def _note(entry: LockEntry, source: Source) -> None:
 
 
 def _entry(found: Resolved) -> LockEntry:
-    files = tuple(LockedFile(file.name, file.digest, file.size_bytes) for file in found.files)
     kept = (found.reference, found.kind, found.name, found.version, found.digest, found.model_hash)
-    return LockEntry(*kept, files)
+    return LockEntry(*kept, found.files)
 
 
 def _online(source: Source) -> RegistryClient:

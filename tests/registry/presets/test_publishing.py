@@ -133,6 +133,20 @@ def test_preset_shows_no_vector_to_more_people(owner: User, draft: PresetVersion
     assert caught.value.code == "preset.hidden_member"
 
 
+@pytest.mark.parametrize("visibility", ["private", "organisation"])
+def test_preset_of_an_organisation_shows_it_no_private_vector(
+    owner: User, warm: VectorVersion, visibility: str
+) -> None:
+    make_organisation("initech", writer=owner)
+    vector_update(actor=owner, name="warmth", visibility="private")
+    preset_create(actor=owner, wish=PresetWish("initech/mix", [MemberWish("acme/warmth", 0.1)]))
+    shown = {"owner": "initech", "name": "mix", "version": "1.0.0", "visibility": visibility}
+    with pytest.raises(InvalidError, match=r"acme/warmth@1.0.0 is private"):
+        preset_publish(actor=owner, **shown)
+    vector_update(actor=owner, name="warmth", visibility="unlisted")
+    assert preset_publish(actor=owner, **shown).version == "1.0.0"
+
+
 def test_yank_of_a_member_keeps_it_from_new_presets_and_warns_of_old_ones(
     owner: User, draft: PresetVersion
 ) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from steering_core.client import DigestMismatchError, Hub, LockError, NotFoundError
 from steering_core.client.config import store_token
-from steering_core.client.lockfile import Lock, LockedFile, LockEntry, read_lock, write_lock
+from steering_core.client.lockfile import Lock, LockEntry, read_lock, write_lock
 from steering_core.client.references import ReferenceSyntaxError
+from steering_core.client.resolved import ResolvedFile
 from steering_core.spec import digest
 
 digests = st.binary(max_size=4).map(digest)
@@ -29,7 +30,7 @@ def entries(draw: st.DrawFn) -> LockEntry:
         draw(digests),
     )
     prefix = "preset:" if kind == "preset" else ""
-    files = (LockedFile("main", main, draw(st.integers(0, 2**40))), LockedFile("more", draw(digests), 1))
+    files = (ResolvedFile("main", main, draw(st.integers(0, 2**40))), ResolvedFile("more", draw(digests), 1))
     return LockEntry(f"{prefix}{name}@{version}", kind, name, version, main, draw(digests), files)
 
 
