@@ -25,9 +25,10 @@ from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
 
-# For how long nginx may answer without asking again, by what the answer may be kept for elsewhere. A yank and
-# a change to private show within this.
+# For how long nginx may answer everybody without asking again, by what the answer may be kept for elsewhere,
+# and a token with a file that it was let have. A yank, a change to private and a revocation show within this.
 KEPT_SECONDS = {IMMUTABLE: 60, SHORT: 10}
+GRANTED_SECONDS = 5
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -83,16 +84,18 @@ class Endpoint(APIView):
             allowance.mark(response)
         if self.deprecation:
             self.deprecation.mark(response)
-        if request.headers.get("X-Bearing-Keep") and request.auth is None and response.status_code == 200:
-            self._let_keep(response)
+        if request.headers.get("X-Bearing-Keep") and response.status_code == 200:
+            self._let_keep(response, is_granted=request.auth is not None)
         return response
 
-    def _let_keep(self, response: Any) -> None:
-        """nginx asks so that it may answer others: with what everybody gets, for a moment. Not with downloads
-        by name, since they are counted.
+    def _let_keep(self, response: Any, *, is_granted: bool) -> None:
+        """nginx asks so that it may answer again for a moment: everybody with what everybody gets, and a
+        token with the file that it got. Not everybody with downloads by name, since they are counted.
         """
         caching = response["Cache-Control"]
-        if caching in KEPT_SECONDS and (self.bucket != "files" or caching == IMMUTABLE):
+        if is_granted and self.bucket == "files":
+            response["X-Accel-Expires"] = str(GRANTED_SECONDS)
+        elif not is_granted and caching in KEPT_SECONDS and (self.bucket != "files" or caching == IMMUTABLE):
             response["X-Accel-Expires"] = str(KEPT_SECONDS[caching])
 
     @property

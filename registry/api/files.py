@@ -23,6 +23,8 @@ from registry.storage.services import blob_read
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
+# What nginx keeps goes through the app once, and lies in memory.
+KEPT_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _elsewhere(request: Request, file: ServedFile, span: tuple[int, int] | None)
     if mode == "app" or (wants_range and span is None):
         return None
     if mode == "accel":
-        if "X-Bearing-Keep" in request.headers:
+        if request.headers.get("X-Bearing-Keep") and file.size_bytes <= KEPT_BYTES:
             return None
         path = blob_store().inner_path(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
         response = _with_headers(HttpResponse(headers={"X-Accel-Redirect": path}), file)

@@ -224,14 +224,33 @@ def test_downloads_by_name_are_not_kept(nginx: Front) -> None:
     assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", ""]
 
 
-def test_answers_to_a_token_are_neither_kept_nor_taken_from_what_is_kept(nginx: Front) -> None:
+def test_file_is_kept_for_the_token_that_was_let_have_it(nginx: Front) -> None:
     path = f"/api/v1/blobs/sha256:{'12' * 32}"
-    keep(nginx.app, "300")
+    for address in (path, DOWNLOAD):
+        keep(nginx.app, "5")
+        for token in ("brg_x", "brg_x", "brg_y"):
+            assert nginx.get(address, Authorization=f"Bearer {token}").content == DATA
+        asked = [(asked["authorization"], asked["x-bearing-keep"]) for asked in nginx.app.asked]
+        assert asked == [("Bearer brg_x", "1"), ("Bearer brg_y", "1")]
+    # What a token may have is not what everybody may have.
+    nginx.app.status, nginx.app.headers = 404, {}
+    assert nginx.get(path).status_code == 404
+    assert nginx.get(path, Authorization="Basic brg_x").status_code == 404
+
+
+def test_names_that_a_token_asks_for_are_not_kept(nginx: Front) -> None:
+    keep(nginx.app, "10")
     for _ in range(2):
-        nginx.get(path, Authorization="Bearer brg_x")
-    nginx.get(path)
-    nginx.get(path, Authorization="Bearer brg_x")
-    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", "", "1", ""]
+        nginx.get("/api/v1/vectors/a/b/versions/7.0.0", Authorization="Bearer brg_x")
+    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", ""]
+
+
+def test_conditions_and_parts_reach_the_app_where_nothing_is_kept(nginx: Front) -> None:
+    keep(nginx.app, "")
+    path = f"/api/v1/blobs/sha256:{'78' * 32}"
+    nginx.get(path, Authorization="Bearer brg_x", If_None_Match=ETAG, Range="bytes=0-3", If_Range=ETAG)
+    assert nginx.app.asked[0]["if-none-match"] == nginx.app.asked[0]["if-range"] == ETAG
+    assert nginx.app.asked[0]["range"] == "bytes=0-3"
 
 
 @pytest.mark.parametrize(("status", "expires"), [(200, ""), (404, ""), (200, "0")])
