@@ -1,9 +1,10 @@
 """Read runs: for whoever started one, and for those who may change the vector that it makes."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from registry.accounts.access import held_by
 from registry.accounts.models import User
@@ -12,6 +13,7 @@ from registry.catalog.models import VectorVersion
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
 from registry.runs.models import Run, RunEvent
+from registry.runs.states import ACTIVE, RunState
 from registry.storage.models import Blob
 
 
@@ -83,3 +85,32 @@ def _rows() -> QuerySet[Run]:
         "preset_version__base_model",
         "statistics",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How many runs work, how many wait, and how many of those came before a run; of all users, so no more is
+    said of them.
+    """
+
+    working: int
+    waiting: int
+    ahead: int
+
+
+def queue_get(*, run: Run | None = None) -> Queue:
+    """The queue now, from one query; `ahead` counts all that wait where no run is given."""
+    queued = Q(state=RunState.QUEUED)
+    before = queued & Q(created_at__lt=run.created_at) if run else queued
+    return Queue(
+        **Run.objects.filter(state__in=ACTIVE).aggregate(
+            working=Count("pk", filter=Q(state=RunState.RUNNING)),
+            waiting=Count("pk", filter=queued),
+            ahead=Count("pk", filter=before),
+        )
+    )
+
+
+def active_count(*, owner: User) -> int:
+    """How many of somebody's runs wait or work, which the quota counts."""
+    return Run.objects.filter(owner=owner, state__in=ACTIVE).count()

@@ -12,7 +12,7 @@ from registry.accounts.models import ApiToken
 from registry.catalog.states import License
 from registry.core.errors import RegistryError
 from registry.web.errors import sentence
-from steering_core.spec import METHODS, POOLINGS, SITES, TIERS
+from steering_core.spec import TIERS
 
 NAME_HELP = "Lower-case letters, digits and hyphens."
 TIER_WORDS = {
@@ -20,33 +20,12 @@ TIER_WORDS = {
     "standard": "Standard: the full report, with controls, prompting and the safety screen",
     "gold": "Gold: more prompts, 99 controls of each kind; narrow intervals, many times the time",
 }
-METHOD_WORDS = {
-    "mean_difference": "Mean difference: the default; the mean of positive texts minus that of negative ones",
-    "pca": "Principal component: what the pairs differ in most, be it the trait or not",
-    "logistic_probe": "Logistic probe: what tells the texts apart; it reads better than it writes",
-    "whitened": "Whitened: the mean difference with less weight on what varies anyhow; separates best",
-}
-SITE_WORDS = {
-    "resid_post": "Residual stream: all that has been added up after a block",
-    "mlp_out": "Feed-forward output: what that part of a block adds",
-    "attn_out": "Attention output: what that part of a block adds",
-}
-POOLING_WORDS = {
-    "auto": "Automatic: whatever fits the pairs; where two ways do, the one that steers better",
-    "response_mean": "Whole answer: the mean over all its tokens",
-    "answer_token": "One token of the answer: for choices such as (A) and (B)",
-    "prompt_last": "Last token: for texts without a prompt",
-    "next_turn": "Next turn: where the model is about to go on after the answer",
-}
 SCOPE_WORDS = {
     "read": "Read only: see and download what you may see",
     "write": "Read and write: also upload datasets, start runs, publish",
     "manage": "Everything: also organisations, members, tokens, webhooks, transfers",
 }
 DAYS = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
-
-
-EXPERT_FIELDS = ("method", "site", "pooling")
 
 
 class PageForm(forms.Form):
@@ -89,70 +68,6 @@ class CommitForm(PageForm):
         required=False,
         widget=forms.RadioSelect,
     )
-
-
-class ExtractForm(PageForm):
-    """Start an extraction from a dataset version."""
-
-    base_model = forms.ChoiceField(label="Base model")
-    vector = forms.CharField(
-        label="Vector name", max_length=64, help_text=f"{NAME_HELP} A name of yours gets a new draft."
-    )
-    tier = forms.ChoiceField(
-        label="Tier",
-        choices=[(name, TIER_WORDS[name]) for name in TIERS],
-        initial="standard",
-        widget=forms.RadioSelect,
-    )
-    method = forms.ChoiceField(
-        label="Method",
-        choices=[(name, METHOD_WORDS[name]) for name in METHODS],
-        initial="mean_difference",
-        required=False,
-        widget=forms.RadioSelect,
-    )
-    site = forms.ChoiceField(
-        label="Place in a block",
-        choices=[(name, SITE_WORDS[name]) for name in SITES],
-        initial="resid_post",
-        required=False,
-        widget=forms.RadioSelect,
-    )
-    pooling = forms.ChoiceField(
-        label="Read at",
-        choices=[(name, POOLING_WORDS[name]) for name in POOLINGS],
-        initial="auto",
-        required=False,
-        widget=forms.RadioSelect,
-    )
-    # Sent twice, by a double click or a reload, it starts one run.
-    idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, base_models: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["base_model"].choices = base_models  # type: ignore[attr-defined]  # it is a ChoiceField
-        self.fields["idempotency_key"].initial = str(uuid.uuid4())
-
-    @property
-    def plain_fields(self) -> list[forms.BoundField]:
-        """What everybody is asked."""
-        return [field for field in self if field.name not in EXPERT_FIELDS]
-
-    @property
-    def expert_fields(self) -> list[forms.BoundField]:
-        """What has a good default."""
-        return [self[name] for name in EXPERT_FIELDS]
-
-    @property
-    def is_expert(self) -> bool:
-        """Whether something else than a default was chosen."""
-        return any((field.value() or field.initial) != field.initial for field in self.expert_fields)
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """The valid fields of an `ExtractionRequest`; one that was left out keeps its default."""
-        names = ("base_model", "vector", "tier", *EXPERT_FIELDS)
-        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
 
 
 class MigrateForm(PageForm):

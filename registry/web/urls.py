@@ -8,6 +8,7 @@ from registry.web.views import (
     catalog,
     datasets,
     docs,
+    extracting,
     invitations,
     presets,
     runs,
@@ -41,8 +42,13 @@ urlpatterns = [
     ),
     path(
         "datasets/<name:owner>/<name:name>/versions/<int:number>/extract",
-        datasets.dataset_extract,
+        extracting.dataset_extract,
         name="dataset_extract",
+    ),
+    path(
+        "datasets/<name:owner>/<name:name>/versions/<int:number>/extract/estimate",
+        extracting.extract_estimate,
+        name="extract_estimate",
     ),
     path("runs/", runs.run_index, name="run_list"),
     path("runs/<uuid:run_id>", runs.run_page, name="run"),

@@ -1,7 +1,4 @@
-"""Datasets: the list, one version with its report, its file, and the start of an extraction."""
-
-import uuid
-from typing import Any
+"""Datasets: the list, one version with its report, and its file. Extractions start in `extracting`."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,18 +8,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.accounts.access import may
 from registry.accounts.roles import Role
-from registry.catalog.selectors import base_model_list
-from registry.core.errors import RegistryError
 from registry.datasets.models import DatasetVersion
 from registry.datasets.selectors import dataset_list, dataset_version_get, dataset_version_preview
 from registry.datasets.services import MEDIA_TYPE, dataset_make_public
-from registry.runs.services import ExtractionRequest, extraction_start
 from registry.storage.services import blob_read
-from registry.web.forms import ExtractForm
-from registry.web.http import as_text, file_answer, user_of
+from registry.web.forms_extract import ExtractForm
+from registry.web.http import file_answer, user_of
 from registry.web.paging import paginate
 from registry.web.quality import view_quality
 from registry.web.views.catalog import clean_text
+from registry.web.views.extracting import extract_form, suggested_vector
 from steering_core.pairs.readers import FORMAT_LABELS
 
 
@@ -38,9 +33,9 @@ def dataset_index(request: HttpRequest) -> HttpResponse:
 def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None = None) -> HttpResponse:
     """One version, the newest by default; with the extraction form for whoever is signed in."""
     version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-    form = (
-        _extract_form(initial={"vector": suggested_vector(name)}) if request.user.is_authenticated else None
-    )
+    form = None
+    if request.user.is_authenticated:
+        form = extract_form(user_of(request), initial={"vector": suggested_vector(name)})
     return _render(request, version, form)
 
 
@@ -64,46 +59,6 @@ def dataset_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse
     dataset_make_public(actor=user_of(request), name=f"{owner}/{name}")
     messages.success(request, f"{owner}/{name} is public now.")
     return redirect("web:dataset", owner, name)
-
-
-@login_required
-@require_POST
-def dataset_extract(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
-    """Start an extraction and go to its run, or show the form again with the refusal."""
-    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-    form = _extract_form(request.POST)
-    if form.is_valid():
-        try:
-            run, _ = extraction_start(
-                actor=user_of(request),
-                request=ExtractionRequest(dataset=str(version), **form.asked),
-                idempotency_key=form.cleaned_data["idempotency_key"],
-            )
-            return redirect("web:run", as_text(run.pk))
-        except RegistryError as error:
-            if error.http_status >= 500:
-                raise
-            form.refuse(error)
-    return _render(request, version, _renewed(form), status=422)
-
-
-def suggested_vector(dataset_name: str) -> str:
-    """`formality-pairs` -> `formality`."""
-    return dataset_name.removesuffix("-pairs").removesuffix("-dataset")
-
-
-def _extract_form(data: Any = None, initial: dict[str, str] | None = None) -> ExtractForm:
-    rows = base_model_list()
-    choices = [
-        (row.model_hash, f"{row.name} ({row.n_layers} blocks, {row.model_hash[7:15]})") for row in rows
-    ]
-    return ExtractForm(data, initial=initial, base_models=choices)
-
-
-def _renewed(form: ExtractForm) -> ExtractForm:
-    """A refused request was no request: the next one, mended, needs a key of its own."""
-    form.data = {**dict(form.data.items()), "idempotency_key": str(uuid.uuid4())}
-    return form
 
 
 def _render(
