@@ -173,6 +173,8 @@ UPLOAD_MAX_OPEN = 10
 UPLOAD_SECONDS = 24 * 3600
 UPLOAD_LINK_SECONDS = 3600
 
+# Whether `/styleguide` is there, which is for those who write pages.
+SHOW_STYLEGUIDE = False
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -10,3 +10,4 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 STATIC_ROOT = None
 # Receivers are tried on the same machine.
 WEBHOOK_ALLOW_PRIVATE = env.chosen("WEBHOOK_ALLOW_PRIVATE", "1", ("0", "1")) == "1"
+SHOW_STYLEGUIDE = True

@@ -13,3 +13,4 @@ REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {}}
 # Static files are looked up when asked for; there is no collected folder to warn about.
 WHITENOISE_AUTOREFRESH = True
 WEBHOOK_ALLOW_PRIVATE = True
+SHOW_STYLEGUIDE = True

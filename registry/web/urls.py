@@ -12,6 +12,7 @@ from registry.web.views import (
     invitations,
     presets,
     runs,
+    styleguide,
     tokens,
     uploads,
     vectors,
@@ -69,6 +70,7 @@ urlpatterns = [
     path("presets/<name:owner>/<name:name>/measure", presets.preset_measure, name="preset_measure"),
     path("presets/<name:owner>/<name:name>/publish", presets.preset_release, name="preset_publish"),
     path("presets/<name:owner>/<name:name>/yank", presets.preset_withdraw, name="preset_yank"),
+    path("styleguide", styleguide.styleguide_page, name="styleguide"),
     path("docs/api", docs.docs_api, name="docs_api"),
     path("<name:owner>/<name:name>", vectors.vector_page, name="vector"),
     path(

@@ -1,0 +1,27 @@
+"""The style guide shows every component of the folder, and is not there in production."""
+
+from typing import Any
+
+import pytest
+from django.http import Http404
+from django.test import Client, RequestFactory
+
+from registry.web import styleguide
+from registry.web.views.styleguide import styleguide_page
+
+# Parts of the frame, which every page shows, and those that only another component includes.
+NOT_SHOWN = {"mark", "menu", "messages", "nav_links", "pages", "form_errors", "copy_button"}
+
+
+@pytest.mark.django_db
+def test_every_component_is_shown_with_the_line_that_includes_it(client: Client) -> None:
+    html = client.get("/styleguide").content.decode()
+    names = {path.stem for path in styleguide.FOLDER.glob("*.html")} - NOT_SHOWN
+    for name in names:
+        assert f"{{% include &quot;components/{name}.html&quot; with " in html, name
+
+
+def test_production_has_no_style_guide(rf: RequestFactory, settings: Any) -> None:
+    settings.SHOW_STYLEGUIDE = False
+    with pytest.raises(Http404):
+        styleguide_page(rf.get("/styleguide"))
