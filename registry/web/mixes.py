@@ -43,11 +43,13 @@ class MixView:
 
     Attributes:
         rows: a label and a cell for each trait, for the vector of the label from minus to plus its strength.
-        together: what the mix does to each trait at its strengths; empty where that was not measured.
+        alone, together: what each vector does to its own trait at its strength by itself, and what the mix
+            does to each; empty where that was not measured.
     """
 
     labels: tuple[str, ...]
     rows: tuple[tuple[str, tuple[CellView, ...]], ...]
+    alone: tuple[CellView, ...]
     together: tuple[CellView, ...]
     coherence: str
     kept: str
@@ -79,6 +81,7 @@ def mix_view(composition: Json | None) -> MixView | None:
                 labels, composition["effects"], composition["relative"], strict=True
             )
         ),
+        alone=tuple(_cell(one, None) for one in (solution or {}).get("alone", ())),
         together=tuple(_cell(one, None) for one in (solution or {}).get("measured", ())),
         coherence=plain(coherence["value"]) if coherence else "",
         kept=plain(budget["kept"]),

@@ -233,13 +233,13 @@ def _carried(greedy: "Curve", worst: "Curve") -> str:
 
 def _solution(names: Sequence[str], found: "Solution") -> list[RenderableType]:
     rows = [
-        (name, _wish(found.wanted, name), f"{strength:+.3f}", f"{predicted:+.3f}", _number(measured))
-        for name, strength, predicted, measured in zip(
-            names, found.strengths, found.predicted, found.measured, strict=True
+        (name, _wish(found.wanted, name), f"{strength:+.3f}", f"{predicted:+.3f}", *map(_number, measured))
+        for name, strength, predicted, *measured in zip(
+            names, found.strengths, found.predicted, found.measured, found.alone, strict=True
         )
     ]
     said: list[RenderableType] = [
-        listing(("vector", "wanted", "strength", "predicted", "measured"), rows, empty="-")
+        listing(("vector", "wanted", "strength", "predicted", "measured", "alone"), rows, empty="-")
     ]
     if found.missing:
         held = [f"{name} is at the end of its window" for name in found.at_window]

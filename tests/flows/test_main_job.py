@@ -44,22 +44,19 @@ def published(publisher: Account, tmp_path_factory: pytest.TempPathFactory) -> d
     pairs.write_bytes(example_bytes("formality"))
     publisher.bearing("dataset", "push", str(pairs), "--name", "formality-pairs", "--public")
     dataset = f"{publisher.name}/formality-pairs@1"
-    publisher.bearing("extract", dataset, "--model", "bearing/demo", "--vector", "formality")
+    publisher.bearing(
+        "extract", dataset, "--model", "bearing/demo", "--vector", "formality", "--tier", "smoke"
+    )
     name = f"{publisher.name}/formality"
     publisher.bearing("publish", name, "--version", "1.0.0", "--license", "CC-BY-4.0", "--public")
     return publisher.bearing("show", f"{name}@1.0.0")
 
 
-def test_a_published_vector_is_screened_fails_no_gate_and_beats_every_random_vector(
-    published: dict[str, Any],
-) -> None:
-    response = published["report"]["dose_response"]
-
-    assert (published["grade"], published["report"]["tier"]) == ("B", "standard")
-    assert {gate["verdict"] for gate in published["report"]["gates"]} <= {"pass", "warn"}
-    assert len(response["control"]["effects"]) == 19
-    assert response["effect"]["low"] > 0
-    assert response["effect"]["value"] > max(map(abs, response["control"]["effects"]))
+def test_a_published_vector_has_an_effect_and_fails_no_gate(published: dict[str, Any]) -> None:
+    """The full report of the standard tier is read in tests/embedded/test_demo.py."""
+    assert published["report"]["tier"] == "smoke"
+    assert "fail" not in {gate["verdict"] for gate in published["report"]["gates"]}
+    assert published["report"]["dose_response"]["effect"]["low"] > 0
 
 
 def test_a_published_vector_is_downloaded_with_a_token_and_read_by_safetensors(

@@ -83,11 +83,17 @@ def compose(
 
 
 def measured(bench: Bench, solution: Solution, tell: Tell) -> Solution:
-    """A solution with what its strengths really do."""
-    mix = solution.strengths
-    bench.measure([mix], tell)
-    changes = (bench.mean(j, bench.change(j, bench.zero, mix)) for j in range(len(bench.members)))
-    return replace(solution, measured=tuple(changes), coherence=bench.coherence(mix), nats=bench.nats(mix))
+    """A solution with what its strengths really do, together and one by one."""
+    mix, members = solution.strengths, range(len(bench.members))
+    single = [tuple(strength if i == j else 0.0 for i, strength in enumerate(mix)) for j in members]
+    bench.measure([mix, *single], tell)
+    return replace(
+        solution,
+        measured=tuple(bench.mean(j, bench.change(j, bench.zero, mix)) for j in members),
+        alone=tuple(bench.mean(j, bench.change(j, bench.zero, single[j])) for j in members),
+        coherence=bench.coherence(mix),
+        nats=bench.nats(mix),
+    )
 
 
 def _curves(bench: Bench, tell: Progress) -> tuple[tuple[Curve, ...], Budget]:

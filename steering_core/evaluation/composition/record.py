@@ -130,6 +130,7 @@ class Solution:
     Attributes:
         wanted: change of the trait from the unsteered model, by member; empty where strengths were chosen.
         strengths, predicted, measured: for each member, in the order of the composition.
+        alone: measured too, each member with its own strength and no other.
         missing: what the prediction falls short of, by member; empty where all can be had.
         at_window: members whose strength stands at an end of its window.
         at_budget: whether the dose is all that the budget allows.
@@ -143,6 +144,7 @@ class Solution:
     at_budget: bool
     dose: float
     measured: tuple[Estimate, ...] = ()
+    alone: tuple[Estimate, ...] = ()
     coherence: Estimate | None = None
     nats: float | None = None
 
@@ -294,11 +296,8 @@ def _check_shapes(composition: Composition) -> None:
     if solution is None:
         return
     known = {*solution.wanted, *solution.missing, *solution.at_window} <= names
-    if (
-        not known
-        or {len(solution.strengths), len(solution.predicted), len(solution.measured)} - {0, k}
-        or (len(solution.strengths) != k)
-    ):
+    optional = (solution.predicted, solution.measured, solution.alone)
+    if not known or len(solution.strengths) != k or {*map(len, optional)} - {0, k}:
         raise _refused("shape", "the solution does not fit the members")
 
 

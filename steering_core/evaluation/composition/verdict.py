@@ -2,13 +2,13 @@
 
 A mix fails where it breaks replies: coherence, over that without steering, is below what has to be kept. It
 is insufficient where the items are too few for intervals. It is warned of where a vector that is on keeps
-less than 0.7 of the effect that it has alone, by the measured value, or is not shown to have one in the mix.
+less than 0.7 of the effect that the same strength has alone, both measured, or is not shown to have one in
+the mix.
 """
 
 from collections.abc import Iterator
 
-from steering_core.evaluation.composition.record import RETAINED, Composition, Solution
-from steering_core.evaluation.composition.solver import predict
+from steering_core.evaluation.composition.record import RETAINED, Composition, Estimate, Solution
 
 _ORDER = ("fail", "insufficient", "warn")
 
@@ -16,7 +16,7 @@ _ORDER = ("fail", "insufficient", "warn")
 def judge_mix(composition: Composition) -> tuple[str, tuple[str, ...]]:
     """The verdict on the strengths of a composition's solution, and a sentence for all that is wrong."""
     solution = composition.solution
-    if solution is None or solution.coherence is None or not solution.measured:
+    if solution is None or solution.coherence is None or not (solution.measured and solution.alone):
         return "insufficient", ("What the strengths of the mix do was not measured.",)
     found = [*_coherence(composition, solution), *_members(composition, solution)]
     verdict = next((name for name in _ORDER if any(name == one for one, _ in found)), "pass")
@@ -36,17 +36,20 @@ def _members(composition: Composition, solution: Solution) -> Iterator[tuple[str
     for j, (name, strength) in enumerate(zip(composition.names, solution.strengths, strict=True)):
         if strength == 0:
             continue
-        alone, together = predict({name: strength}, composition).predicted[j], solution.measured[j]
-        own = composition.effects[j][j]
-        if own.low is None or together.low is None or together.high is None:
+        alone, together = solution.alone[j], solution.measured[j]
+        if alone.low is None or together.low is None:
             yield "insufficient", f"{name}: there are too few items to say how certain its effect is."
-            continue
-        # With the sign that the strength asks for.
-        shown = together.low if strength > 0 else -together.high
-        if own.low <= 0:
+        elif not _is_shown(alone, strength):
             yield "warn", f"{name} is not shown to have an effect by itself."
-        elif together.value / alone < RETAINED:
-            share = f"{together.value / alone:.2f} of its effect"
+        elif together.value / alone.value < RETAINED:
+            share = f"{together.value / alone.value:.2f} of its effect"
             yield "warn", f"{name} keeps {share} in the mix, less than {RETAINED:g}."
-        elif shown <= 0:
+        elif not _is_shown(together, strength):
             yield "warn", f"{name} is not shown to have an effect in the mix."
+
+
+def _is_shown(change: Estimate, strength: float) -> bool:
+    """Whether the whole interval has the sign that the strength asks for."""
+    assert change.low is not None
+    assert change.high is not None
+    return change.low > 0 if strength > 0 else change.high < 0

@@ -71,7 +71,8 @@ def test_compose_solution_is_measured_and_lies_within_limits(found: Any) -> None
 
     assert solution.dose <= found.budget.most + 1e-6
     assert np.abs(solution.strengths).max() <= 0.3
-    assert len(solution.measured) == 3
+    assert len(solution.measured) == len(solution.alone) == 3
+    assert solution.alone[2].value == pytest.approx(solution.measured[2].value, abs=0.2)
     assert solution.measured[0].value > 0
     assert solution.measured[0].value == pytest.approx(-solution.measured[1].value)
 

@@ -44,7 +44,8 @@ def composition(strengths: tuple[float, float] = (0.3, 0.3)) -> Composition:
     )
     chosen = predict(dict(zip(("warm", "brief"), strengths, strict=True)), found)
     measured = tuple(around(value) for value in chosen.predicted)
-    return replace(found, solution=replace(chosen, measured=measured, coherence=around(0.97, 0.02)))
+    solution = replace(chosen, measured=measured, alone=measured, coherence=around(0.97, 0.02))
+    return replace(found, solution=solution)
 
 
 def judged(found: Composition, **fields: object) -> tuple[str, str]:
@@ -81,6 +82,14 @@ def test_vector_that_loses_its_effect_or_does_not_show_it_is_warned_of() -> None
     assert (lost[0], turned[0]) == ("warn", "warn")
     assert "warm keeps 0.40" in lost[1]
     assert "brief is not shown" in turned[1]
+
+
+def test_what_bends_alone_is_no_interference() -> None:
+    """Near a ceiling half the strength has more than half the effect: the mix is held to what is measured."""
+    bent = (around(0.25), around(0.5))
+
+    assert judged(composition(), measured=bent, alone=bent)[0] == "pass"
+    assert judged(composition(), alone=(around(0.0), around(0.5)))[0] == "warn"
 
 
 def test_too_few_items_are_said_to_be_too_few() -> None:
