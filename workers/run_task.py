@@ -8,7 +8,7 @@ whole worker down.
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import Error as DatabaseError
@@ -19,15 +19,32 @@ from registry.core.errors import InvalidError, RegistryError
 from registry.core.faults import fault_point
 from registry.core.logging import run_id as run_id_in_log
 from registry.runs.claims import ArtifactResult, Claim, MixResult
-from registry.runs.leases import run_claim, run_complete, run_fail, run_heartbeat, run_progress
+from registry.runs.leases import (
+    run_claim,
+    run_complete,
+    run_fail,
+    run_found,
+    run_heartbeat,
+    run_progress,
+)
 from registry.runs.states import ErrorClass
 from steering_core.errors import ModelError, SteeringError
-from steering_core.evaluation.evaluate import Progress
 
 logger = logging.getLogger(__name__)
 
+
+class Report(Protocol):
+    """What a body says of itself: how far it is, by calling it, and what it found on the way."""
+
+    def __call__(self, stage: str, fraction: float, message: str) -> None:
+        """Say how far the body is; whatever this raises has to end it."""
+
+    def found(self, message: str, facts: dict[str, Any]) -> None:
+        """Say what was measured on the way; see `steering_core.evaluation.interim`."""
+
+
 # A body takes the claim of its kind of run and returns that kind's result.
-Body = Callable[[Any, Progress], ArtifactResult | MixResult]
+Body = Callable[[Any, Report], ArtifactResult | MixResult]
 
 
 class LeaseLostError(Exception):
@@ -90,7 +107,7 @@ def _attempt(run_id: str, body: Body) -> None:
 def _work(claim: Claim, lease: "Lease", body: Body) -> tuple[ErrorClass, str, str] | None:
     """Run the body and hand its result over; what went wrong comes back as class, code and message."""
     try:
-        result = body(claim, lease.progress)
+        result = body(claim, lease)
         if not run_complete(run_id=claim.run_id, lease_token=claim.lease_token, result=result):
             logger.warning("the lease was lost; the result was dropped")
         return None
@@ -124,7 +141,8 @@ def _work(claim: Claim, lease: "Lease", body: Body) -> tuple[ErrorClass, str, st
 class Lease:
     """Keeps a claimed run's lease alive from a thread while the body works.
 
-    The thread only notices; it is `progress`, called by the body, that stops the work.
+    The thread only notices; it is the body's call to say how far it is that stops the work. It is the body's
+    `Report`.
     """
 
     def __init__(self, claim: Claim) -> None:
@@ -141,7 +159,7 @@ class Lease:
         self._stop.set()
         self._thread.join()
 
-    def progress(self, stage: str, fraction: float, message: str) -> None:
+    def __call__(self, stage: str, fraction: float, message: str) -> None:
         """Record how far the body is.
 
         Raises:
@@ -158,6 +176,14 @@ class Lease:
             message=message,
         ):
             raise LeaseLostError
+
+    def found(self, message: str, facts: dict[str, Any]) -> None:
+        """Put facts into the log. They come again in the report, so what cannot be told ends no run."""
+        claim = self.claim
+        try:
+            run_found(run_id=claim.run_id, lease_token=claim.lease_token, message=message, facts=facts)
+        except InvalidError as error:
+            logger.warning("facts left out of the log", extra={"code": error.code})
 
     def _beat(self) -> None:
         while self._verdict == "ok" and not self._stop.wait(self.claim.lease_seconds / 3):

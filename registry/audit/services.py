@@ -1,8 +1,12 @@
 """Record what happened."""
 
+from collections.abc import Callable
 from typing import Any
 
 from registry.audit.models import AuditEvent
+
+# Told of each event in the transaction of the change; apps above add theirs in `ready`.
+FOLLOWERS: list[Callable[[AuditEvent], None]] = []
 
 
 def record(
@@ -23,7 +27,7 @@ def record(
         actor: the user who did it; None for the service itself.
         data: more of it, as JSON; nothing secret.
     """
-    return AuditEvent.objects.create(
+    event = AuditEvent.objects.create(
         action=action,
         subject=str(subject)[:200],
         namespace=str(namespace),
@@ -31,3 +35,6 @@ def record(
         is_public=is_public,
         data=data,
     )
+    for follow in FOLLOWERS:
+        follow(event)
+    return event

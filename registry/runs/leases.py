@@ -6,6 +6,7 @@ up after another took over finds that its writes match no row. All times are the
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -31,6 +32,7 @@ from registry.runs.claims import (
     SourceClaim,
 )
 from registry.runs.composing import mix_claim, mix_store
+from registry.runs.facts import checked_facts
 from registry.runs.models import Run
 from registry.runs.services import event_add, run_end, run_record
 from registry.runs.states import ErrorClass, RunState
@@ -97,6 +99,21 @@ def run_progress(*, run_id: str, lease_token: int, stage: str, progress: float, 
         run.save(update_fields=["stage", "progress"])
         if is_new_stage:
             event_add(run, stage, message)
+    return True
+
+
+def run_found(*, run_id: str, lease_token: int, message: str, facts: dict[str, Any]) -> bool:
+    """Put what was measured on the way into the log; False when the lease is no longer the caller's.
+
+    Raises:
+        InvalidError: the facts are of no known kind, too large, or no JSON.
+    """
+    data = checked_facts(facts)
+    with transaction.atomic():
+        run = _mine(run_id, lease_token)
+        if run is None:
+            return False
+        event_add(run, run.stage, message, data)
     return True
 
 

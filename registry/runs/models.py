@@ -109,6 +109,8 @@ class RunEvent(models.Model):
     stage = models.CharField(max_length=40)
     progress = models.FloatField()
     message = models.CharField(max_length=500)
+    # What was measured on the way, see `facts`; {} for a line that only says something.
+    data = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["id"]

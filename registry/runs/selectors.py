@@ -26,9 +26,32 @@ def run_visible_to(viewer: User, least: Role) -> Q:
     )
 
 
-def run_list(*, viewer: User) -> QuerySet[Run]:
-    """The runs that somebody may see, newest first."""
-    return _rows().filter(run_visible_to(viewer, Role.WRITER))
+# What a list of runs may be narrowed to, by the word that asks for it.
+STATE_GROUPS: dict[str, tuple[str, ...]] = {
+    "active": ACTIVE,
+    "succeeded": (RunState.SUCCEEDED,),
+    "failed": (RunState.FAILED, RunState.TIMED_OUT),
+    "cancelled": (RunState.CANCELLED,),
+}
+
+
+def run_list(*, viewer: User, state: str = "", kind: str = "", owner: str = "") -> QuerySet[Run]:
+    """The runs that somebody may see, newest first.
+
+    Args:
+        state: a word of `STATE_GROUPS`; empty for all.
+        owner: whose vectors and presets they work on.
+    """
+    rows = _rows().filter(run_visible_to(viewer, Role.WRITER))
+    if state:
+        rows = rows.filter(state__in=STATE_GROUPS[state])
+    if kind:
+        rows = rows.filter(kind=kind)
+    if owner:
+        rows = rows.filter(
+            Q(vector_version__vector__owner__slug=owner) | Q(preset_version__preset__owner__slug=owner)
+        )
+    return rows
 
 
 def run_get(*, viewer: User, run_id: str) -> Run:

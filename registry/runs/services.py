@@ -183,10 +183,15 @@ def run_end(run: Run, state: RunState, error_class: ErrorClass, code: str, messa
     logger.info("run ended", extra={"run_id": run.pk, "state": state, "error_code": code})
 
 
-def event_add(run: Run, stage: str, message: str) -> None:
-    """Append a line to a run's log."""
+def event_add(run: Run, stage: str, message: str, data: dict[str, Any] | None = None) -> None:
+    """Append a line to a run's log; `data` is what was measured on the way, checked by `facts`."""
     RunEvent.objects.create(
-        run=run, attempt=run.attempt, stage=stage[:40], progress=run.progress, message=message[:500]
+        run=run,
+        attempt=run.attempt,
+        stage=stage[:40],
+        progress=run.progress,
+        message=message[:500],
+        data=data or {},
     )
 
 

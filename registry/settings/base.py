@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "registry.presets",
     "registry.runs",
     "registry.trust",
+    "registry.notifications",
     "registry.webhooks",
     "registry.api",
     "registry.web",

@@ -10,6 +10,7 @@ import numpy as np
 
 from steering_core.evaluation import ranking, selection
 from steering_core.evaluation.divergence import dose_curve, equal_doses
+from steering_core.evaluation.interim import Interim, effects_facts, places_facts, unheard
 from steering_core.evaluation.ranking import ScoredPlace
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.extraction.derive import Recipe
@@ -42,11 +43,18 @@ class Chooser:
     seed: int
 
     def choose(
-        self, data: EncodedSplits, statistics: Statistics, recipe: Recipe, site: str, tell: Tell
+        self,
+        data: EncodedSplits,
+        statistics: Statistics,
+        recipe: Recipe,
+        site: str,
+        tell: Tell,
+        interim: Interim = unheard,
     ) -> tuple[ScoredPlace, list[ScoredPlace]]:
         """The place, and all of them with what was found there.
 
-        Steering is tried where the pairs have prompts and some are held out for selection.
+        Steering is tried where the pairs have prompts and some are held out for selection. `interim` is told
+        how well each place separates the poles, and then what steering did.
 
         Raises:
             ExtractionError: the poles differ nowhere.
@@ -54,9 +62,11 @@ class Chooser:
         tell(0.0)
         n_layers = self.lm.identity.n_layers
         places = ranking.score_places(statistics, recipe, site)
+        interim("How well each block tells the poles apart", places_facts(places))
         tried = ranking.candidates(places, n_layers)
         if has_prompts(statistics) and data.select and len(tried) > 1:
             tried = self._try(data, tried, tell)
+            interim(f"Steered at {len(tried)} places by equal doses", effects_facts(tried))
         by_place = {(p.score.pooling, p.score.block): p for p in (*places, *tried)}
         return ranking.choose(tried, n_layers), list(by_place.values())
 

@@ -10,6 +10,7 @@ from steering_core.evaluation.cost import Cost, counted
 from steering_core.evaluation.evidence import Metric, Section, Verdict
 from steering_core.evaluation.families import Family, families_of
 from steering_core.evaluation.gates import GateVerdict, gate_verdicts, grade, worst
+from steering_core.evaluation.interim import Interim, family_facts, unheard
 from steering_core.evaluation.subject import Findings, Subject
 
 # Told (stage, fraction of the whole, message).
@@ -71,11 +72,14 @@ class Plan:
 WHOLE = Plan()
 
 
-def evaluate(subject: Subject, progress: Progress, plan: Plan = WHOLE) -> Evaluation:
+def evaluate(
+    subject: Subject, progress: Progress, plan: Plan = WHOLE, interim: Interim = unheard
+) -> Evaluation:
     """Measure everything that the tier includes.
 
     Args:
         progress: what it raises passes through and ends the run.
+        interim: told what each family found, see `interim`.
     """
     families = [family for family in families_of(subject.tier) if plan.takes(family)]
     total, done = sum(family.weight for family in families), 0.0
@@ -93,6 +97,8 @@ def evaluate(subject: Subject, progress: Progress, plan: Plan = WHOLE) -> Evalua
         with counted(subject.lm) as cost:
             findings.sections[family.name] = family.measure(subject, findings, tell)
         costs[family.name] = cost
+        told = family_facts(family.name, findings.sections[family.name])
+        interim(f"Measured: {family.name.replace('_', ' ')}", told)
         done += family.weight
         if plan.verdict_only and _has_failed(findings.sections[family.name]):
             break

@@ -15,6 +15,7 @@ import numpy as np
 from steering_core.errors import EvaluationError, FormatError
 from steering_core.evaluation.choosing import Chooser
 from steering_core.evaluation.evaluate import Progress
+from steering_core.evaluation.interim import Interim, unheard
 from steering_core.evaluation.pipeline import evaluate_vector
 from steering_core.evaluation.scorer import TraitScorer
 from steering_core.evaluation.suite import EMPTY_SUITE, Suite
@@ -51,6 +52,7 @@ def import_and_evaluate(
     suite: Suite = EMPTY_SUITE,
     progress: Progress,
     others: Sequence[SteeringVector] = (),
+    interim: Interim = unheard,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """The direction as a vector of the loaded model, with all that was measured, and its report.
 
@@ -59,6 +61,7 @@ def import_and_evaluate(
         pairs: about the vector's trait. Scale and sign come from the train split, the doses from the select
             split, the report from the test split.
         folder: where activations are written for the while.
+        interim: told what is measured on the way, see `interim`.
     Raises:
         ExtractionError, EvaluationError: as `evaluate_vector`.
     """
@@ -76,7 +79,7 @@ def import_and_evaluate(
     vector = replace(placed, doses=chooser.doses(data, placed))
     return evaluate_vector(
         lm, vector, pairs, splits, folder, tier=tier, dataset_digest=dataset_digest, scorer=scorer,
-        suite=suite, others=others,
+        suite=suite, others=others, interim=interim,
         progress=lambda stage, fraction, said: progress(stage, 0.05 + 0.95 * fraction, said),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from steering_core.errors import EvaluationError, ModelMismatchError
 from steering_core.evaluation.choosing import Chooser
 from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.evidence import rounded
+from steering_core.evaluation.interim import Interim, unheard
 from steering_core.evaluation.pipeline import evaluate_vector
 from steering_core.evaluation.ridge import Moments, fit_ridge
 from steering_core.evaluation.scorer import TraitScorer
@@ -269,6 +270,7 @@ def migrate_and_evaluate(
     target_block: int | None = None,
     progress: Progress,
     shared: dict[str, Any] | None = None,
+    interim: Interim = unheard,
 ) -> Migration:
     """Migrate a vector with one direction and measure it in full on the target, as any other vector.
 
@@ -277,6 +279,7 @@ def migrate_and_evaluate(
         pairs: about the vector's trait; its test split is what the report and the transfer are measured on.
         folder: where activations are written for the while.
         shared: results that depend on the target and the suite alone.
+        interim: told what is measured on the way, see `interim`.
 
     Raises:
         ModelMismatchError, EvaluationError, ExtractionError: as `fit_map`, `migrate` and `evaluate_vector`.
@@ -288,12 +291,12 @@ def migrate_and_evaluate(
     chooser = Chooser(target, pairs, scorer, tried.budget.max_new_tokens, tried.seed("sampling"))
     measured, report = evaluate_vector(
         target, replace(moved, doses=chooser.doses(tried.data, moved)), pairs, splits, folder, tier=tier,
-        dataset_digest=dataset_digest, scorer=scorer, suite=suite, shared=shared,
+        dataset_digest=dataset_digest, scorer=scorer, suite=suite, shared=shared, interim=interim,
         progress=lambda stage, f, said: progress(stage, 0.1 + 0.8 * f, said),
     )  # fmt: skip
-    progress("transfer", 0.9, "Comparing with the target's own vector")
+    progress("comparison", 0.9, "Comparing with the target's own vector")
     transfer = measure_transfer(tried)
-    progress("transfer", 1.0, "Done")
+    progress("comparison", 1.0, "Done")
     return Migration(measured, report, maps, transfer)
 
 

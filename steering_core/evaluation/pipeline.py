@@ -14,6 +14,7 @@ from typing import Any
 from steering_core.errors import EvaluationError, ModelMismatchError
 from steering_core.evaluation.choosing import Chooser
 from steering_core.evaluation.evaluate import WHOLE, Plan, Progress, evaluate
+from steering_core.evaluation.interim import Interim, place_facts, unheard
 from steering_core.evaluation.ranking import ScoredPlace, place_vector
 from steering_core.evaluation.report import Extracted, build_report
 from steering_core.evaluation.scorer import TraitScorer
@@ -78,6 +79,7 @@ def extract_and_evaluate(
     shared: dict[str, Any] | None = None,
     others: Sequence[SteeringVector] = (),
     plan: Plan = WHOLE,
+    interim: Interim = unheard,
 ) -> Outcome:
     """Extract a steering vector from the train pairs, choose its place on select, measure it once on test.
 
@@ -92,6 +94,7 @@ def extract_and_evaluate(
         shared: results that depend on the model and the suite alone, kept from run to run; see `Subject`.
         others: vectors of other traits on this model, tried as controls of the wrong concept; see `Subject`.
         plan: what of the tier is measured, see `evaluate`.
+        interim: told what is measured on the way, see `interim`.
 
     Raises:
         ExtractionError: too few pairs fit the model, or the poles do not differ inside it.
@@ -99,11 +102,13 @@ def extract_and_evaluate(
     """
     started = time.monotonic()
     _check_model(lm, spec.model_hash)
-    run = _Run(lm, pairs, spec, scorer, progress)
+    run = _Run(lm, pairs, spec, scorer, progress, interim)
     data = encode_splits(lm, pairs, splits)
     statistics, pilot = run.read(data, folder)
     place, places = run.choose(data, statistics)
     strength = run.strength(data, place)
+    chosen = f"The place is {place.site}.{place.score.block}, read at {place.score.pooling}"
+    interim(chosen, place_facts(place, strength))
     vector = run.vector(data, place)
     subject = Subject(
         lm=lm,
@@ -123,7 +128,7 @@ def extract_and_evaluate(
     train = statistics.rows(place.score.pooling, *place.at, statistics.split("train"))
     rows = [index + 1 for index in data.train]
     extracted = Extracted(place, places, audit(train), rows, pilot.needed)
-    measured, report = _report(subject, extracted, _after(_ENDS["select"], progress), plan, started)
+    measured, report = _report(subject, extracted, _after(_ENDS["select"], progress), plan, started, interim)
     return Outcome(measured, report, statistics, place, places)
 
 
@@ -142,6 +147,7 @@ def evaluate_vector(
     shared: dict[str, Any] | None = None,
     others: Sequence[SteeringVector] = (),
     plan: Plan = WHOLE,
+    interim: Interim = unheard,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """Measure a vector that was made elsewhere, on the test split of pairs about its trait.
 
@@ -195,14 +201,19 @@ def evaluate_vector(
         shared={} if shared is None else shared,
         others=others,
     )
-    return _report(subject, None, _after(_ENDS["extract"], progress), plan, started)
+    return _report(subject, None, _after(_ENDS["extract"], progress), plan, started, interim)
 
 
 def _report(
-    subject: Subject, extracted: Extracted | None, progress: Progress, plan: Plan, started: float
+    subject: Subject,
+    extracted: Extracted | None,
+    progress: Progress,
+    plan: Plan,
+    started: float,
+    interim: Interim,
 ) -> tuple[SteeringVector, dict[str, Any]]:
     """Measure a subject: its vector with the window that was found, and the report."""
-    evaluation = evaluate(subject, progress, plan)
+    evaluation = evaluate(subject, progress, plan, interim)
     measured = replace(subject.vector, window=evaluation.findings.window)
     report = build_report(evaluation, measured, extracted, time.monotonic() - started)
     progress("report", 1.0, "Done")
@@ -228,8 +239,10 @@ class _Run:
         spec: ExtractionSpec,
         scorer: TraitScorer | None,
         progress: Progress,
+        interim: Interim,
     ) -> None:
-        self._lm, self._pairs, self._spec, self._progress = lm, pairs, spec, progress
+        self._lm, self._pairs, self._spec = lm, pairs, spec
+        self._progress, self._interim = progress, interim
         seed = seed_from(spec.digest, "sampling")
         self._chooser = Chooser(lm, pairs, scorer, spec.budget.max_new_tokens, seed)
 
@@ -253,7 +266,8 @@ class _Run:
     def choose(self, data: EncodedSplits, statistics: Statistics) -> tuple[ScoredPlace, list[ScoredPlace]]:
         """The place, and all of them with what was found there."""
         recipe, site = Recipe(self._spec.method), self._spec.site
-        return self._chooser.choose(data, statistics, recipe, site, _stage("select", self._progress))
+        tell = _stage("select", self._progress)
+        return self._chooser.choose(data, statistics, recipe, site, tell, self._interim)
 
     def strength(self, data: EncodedSplits, place: ScoredPlace) -> float | None:
         """The strength to start with; None where steering cannot be tried."""

@@ -146,6 +146,14 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "upload": {"GET": own("upload"), "DELETE": own("upload", scope="write")},
     "upload-part": {"PUT": own("upload", scope="write", body=b"the part")},
     "upload-complete": {"POST": own("upload", scope="write")},
+    # notifications
+    "notifications": {"GET": anyone()},
+    "notifications-read": {"POST": anyone("write")},
+    "notifications-settings": {
+        "GET": anyone(),
+        "PUT": anyone("write", {"shown": ["run.failed"], "mailed": []}),
+    },
+    "notification-read": {"POST": own("notification", scope="write")},
     # runs
     "runs": {"GET": anyone(), "POST": anyone("write", RUN)},
     "migrations": {"POST": anyone("write", MOVE)},
@@ -153,6 +161,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "run-events": {"GET": own("run", role=WRITER)},
     "run-statistics": {"GET": own("run", role=WRITER)},
     "run-cancel": {"POST": own("run", scope="write", role=WRITER)},
+    "run-retry": {"POST": own("run", scope="write", role=WRITER)},
     # vectors
     "resolve": {"GET": everybody(), "POST": everybody({"references": ["initech/private@1.0.0"]})},
     "vectors-by-digest": {"POST": everybody({"digests": ["sha256:" + "0" * 64]})},

@@ -22,6 +22,7 @@ from registry.api.v1.urls import urlpatterns
 from registry.catalog.lifecycle import version_yank
 from registry.catalog.models import Vector
 from registry.catalog.states import VersionState
+from registry.notifications.models import Notification
 from registry.presets.drafts import MemberWish, PresetWish, preset_create
 from registry.presets.publishing import preset_publish
 from registry.runs.models import Run
@@ -134,6 +135,8 @@ def make_world() -> World:
         "number": 1,
         "day": "latest",
         "webhook_id": webhook.pk,
+        # The end of a run told her.
+        "notification_id": Notification.objects.filter(recipient=people["boss"])[0].pk,
         "delivery_id": "00000000-0000-0000-0000-000000000000",
         "model_hash": make_base_model().model_hash,
     }

@@ -75,7 +75,7 @@ def test_extract_tries_a_public_vector_of_another_data_set_as_a_control(
     assert run.state == "succeeded", run.error_message
     nulls = {null["kind"]: null for null in run.vector_version.report["sections"]["controls"]["nulls"]}
     assert nulls["wrong_concept"]["n"] == 1
-    assert run.events.filter(stage="controls", message__contains=control.tensor_digest[7:19]).exists()
+    assert run.events.filter(stage="others", message__contains=control.tensor_digest[7:19]).exists()
 
 
 @pytest.mark.django_db

@@ -10,7 +10,6 @@ from steering_core.evaluation.composition.compose import compose
 from steering_core.evaluation.composition.members import member_of_pairs
 from steering_core.evaluation.composition.record import write_composition
 from steering_core.evaluation.composition.verdict import judge_mix
-from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.neutral import NeutralTurns
 from steering_core.evaluation.suite import Suite, spread
 from steering_core.formats.bearing import read_vector
@@ -18,7 +17,7 @@ from steering_core.models.load import LanguageModel
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
 from workers.base_models import load, scorer_for, suite_for
-from workers.run_task import run_task
+from workers.run_task import Report, run_task
 
 # Share of the whole run at which the model is loaded.
 LOADED = 0.02
@@ -40,7 +39,7 @@ BUDGETS = {
 
 
 @run_task(COMPOSE)
-def measure_mix(claim: MixClaim, progress: Progress) -> MixResult:
+def measure_mix(claim: MixClaim, progress: Report) -> MixResult:
     """Effects, interference and budget of the vectors, and what the mix does at its strengths; with wanted
     effects, at those that reach them.
     """

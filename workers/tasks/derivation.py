@@ -7,7 +7,6 @@ from registry.runs.claims import ArtifactResult, ParentClaim, RunClaim
 from registry.runs.task_names import DERIVE
 from registry.storage.services import blob_read
 from steering_core.evaluation.choosing import Chooser
-from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.pipeline import evaluate_vector
 from steering_core.evaluation.transfer import trial
 from steering_core.formats.bearing import read_vector, write_vector
@@ -17,12 +16,12 @@ from steering_core.pairs.splits import split_pairs
 from steering_core.vector import SteeringVector, combined
 from workers.base_models import load, scorer_for, suite_for
 from workers.controls import read_controls
-from workers.run_task import run_task
+from workers.run_task import Report, run_task
 from workers.tasks.extraction import LOADED, MEASURED, certified, scratch
 
 
 @run_task(DERIVE)
-def derive(claim: RunClaim, progress: Progress) -> ArtifactResult:
+def derive(claim: RunClaim, progress: Report) -> ArtifactResult:
     """The sum or the opposite of its parents, with a report and a certificate of its own."""
 
     def within(stage: str, fraction: float, message: str) -> None:
@@ -51,9 +50,10 @@ def derive(claim: RunClaim, progress: Progress) -> ArtifactResult:
             scorer=scorer,
             suite=suite_for(claim.scorer, claim.suite_sha256),
             others=read_controls(
-                tuple(others), claim.model_hash, lambda said: progress("controls", LOADED, said)
+                tuple(others), claim.model_hash, lambda said: progress("others", LOADED, said)
             ),
             progress=within,
+            interim=progress.found,
         )
     progress("certify", MEASURED, "Recording what any engine must do with the vector")
     certificate, missing = certified(model, measured)

@@ -17,7 +17,6 @@ from registry.runs.task_names import EXTRACT
 from registry.storage.services import blob_read
 from steering_core.errors import EvaluationError, FormatError, InjectionError
 from steering_core.evaluation.conformance import certify
-from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.pipeline import extract_and_evaluate
 from steering_core.extraction.merging import copy_statistics
 from steering_core.extraction.statistics import POLES, Reading, Statistics
@@ -29,7 +28,7 @@ from steering_core.pairs.splits import split_pairs
 from steering_core.vector import SteeringVector
 from workers.base_models import load, scorer_for, suite_for
 from workers.controls import read_controls
-from workers.run_task import run_task
+from workers.run_task import Report, run_task
 
 # Shares of the whole run at which the model is loaded and the measuring is done.
 LOADED, MEASURED = 0.02, 0.98
@@ -40,7 +39,7 @@ _MIB = 1024 * 1024
 
 
 @run_task(EXTRACT)
-def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
+def extract(claim: RunClaim, progress: Report) -> ArtifactResult:
     """One pass over the pairs, the block chosen on the select split, the report from the test split."""
 
     def within(stage: str, fraction: float, message: str) -> None:
@@ -61,9 +60,10 @@ def extract(claim: RunClaim, progress: Progress) -> ArtifactResult:
             scorer=scorer_for(claim.scorer, pairs),
             suite=suite_for(claim.scorer, claim.suite_sha256),
             others=read_controls(
-                claim.controls, claim.model_hash, lambda said: progress("controls", LOADED, said)
+                claim.controls, claim.model_hash, lambda said: progress("others", LOADED, said)
             ),
             progress=within,
+            interim=progress.found,
         )
         reading = tried(outcome.report["selection"])
         statistics = kept_statistics(folder, reading, lambda said: progress("statistics", MEASURED, said))

@@ -3,7 +3,6 @@
 from registry.runs.claims import ArtifactResult, RunClaim
 from registry.runs.task_names import IMPORT
 from registry.storage.services import blob_read
-from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.importing import import_and_evaluate
 from steering_core.formats.bearing import write_vector
 from steering_core.formats.importing import read_importable
@@ -11,12 +10,12 @@ from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
 from workers.base_models import load, scorer_for, suite_for
 from workers.controls import read_controls
-from workers.run_task import run_task
+from workers.run_task import Report, run_task
 from workers.tasks.extraction import LOADED, MEASURED, certified, scratch
 
 
 @run_task(IMPORT)
-def import_vector(claim: RunClaim, progress: Progress) -> ArtifactResult:
+def import_vector(claim: RunClaim, progress: Report) -> ArtifactResult:
     """The report of any other vector; what the file says of itself beside the direction is not taken over."""
 
     def within(stage: str, fraction: float, message: str) -> None:
@@ -43,9 +42,10 @@ def import_vector(claim: RunClaim, progress: Progress) -> ArtifactResult:
             scorer=scorer_for(claim.scorer, pairs),
             suite=suite_for(claim.scorer, claim.suite_sha256),
             others=read_controls(
-                claim.controls, claim.model_hash, lambda said: progress("controls", LOADED, said)
+                claim.controls, claim.model_hash, lambda said: progress("others", LOADED, said)
             ),
             progress=within,
+            interim=progress.found,
         )
     progress("certify", MEASURED, "Recording what any engine must do with the vector")
     certificate, missing = certified(model, vector)

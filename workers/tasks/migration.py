@@ -7,6 +7,7 @@ from registry.runs.task_names import MIGRATE
 from registry.storage.services import blob_read
 from steering_core.errors import EvaluationError, ModelError
 from steering_core.evaluation.evaluate import Progress
+from steering_core.evaluation.interim import Interim
 from steering_core.evaluation.migration import MIN_TEXTS, Migration, migrate_and_evaluate
 from steering_core.evaluation.suite import Suite, Turn, spread
 from steering_core.formats.bearing import read_vector, write_vector
@@ -15,7 +16,7 @@ from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import Splits, split_pairs
 from workers.base_models import load, scorer_for, suite_for
-from workers.run_task import run_task
+from workers.run_task import Report, run_task
 from workers.tasks.extraction import LOADED, MEASURED, certified, scratch
 
 # A map gains little from more, and each takes a pass through both models.
@@ -23,7 +24,7 @@ MAP_TEXTS = 400
 
 
 @run_task(MIGRATE)
-def migrate(claim: RunClaim, progress: Progress) -> ArtifactResult:
+def migrate(claim: RunClaim, progress: Report) -> ArtifactResult:
     """A map between the two models, the vector through it, and the report of any other vector."""
 
     def within(stage: str, fraction: float, message: str) -> None:
@@ -33,7 +34,7 @@ def migrate(claim: RunClaim, progress: Progress) -> ArtifactResult:
         raise ValueError("a migration without a source")
     progress("load", 0.0, f"Loading {claim.source.model_name} and {claim.model_name}")
     models = (_source_model(claim.source), load(claim.model_path, claim.model_hash, claim.model_name))
-    moved = _moved(claim, claim.source, models, within)
+    moved = _moved(claim, claim.source, models, within, progress.found)
     progress("certify", MEASURED, "Recording what any engine must do with the vector")
     certificate, missing = certified(models[1], moved.vector)
     if missing:
@@ -63,7 +64,11 @@ def _source_model(source: SourceClaim) -> LanguageModel:
 
 
 def _moved(
-    claim: RunClaim, source: SourceClaim, models: tuple[LanguageModel, LanguageModel], progress: Progress
+    claim: RunClaim,
+    source: SourceClaim,
+    models: tuple[LanguageModel, LanguageModel],
+    progress: Progress,
+    interim: Interim,
 ) -> Migration:
     pairs = read_pairs(blob_read(sha256=claim.dataset_sha256)).pairs
     splits = split_pairs(pairs, claim.spec.dataset_digest)
@@ -82,6 +87,7 @@ def _moved(
                 scorer=scorer_for(claim.scorer, pairs),
                 suite=suite,
                 progress=progress,
+                interim=interim,
             )
     except ModelError as error:
         # Both models are loaded, so what fails is the couple: the target has no such place.

@@ -23,10 +23,12 @@ from registry.api.v1.serializers.runs import (
     RunBody,
     RunEventSerializer,
     RunEventsSerializer,
+    RunQuery,
     RunSerializer,
 )
 from registry.runs.importing import ImportRequest, import_start
 from registry.runs.models import Run
+from registry.runs.retrying import run_retry
 from registry.runs.selectors import event_list, run_get, run_list, run_statistics
 from registry.runs.services import (
     ExtractionRequest,
@@ -155,9 +157,10 @@ class RunList(Endpoint):
     permission_classes = [TokenReadOrScopedWrite]
     pagination_class = Cursor
 
-    @operation("runs_list", answer=RunSerializer(many=True))
+    @operation("runs_list", answer=RunSerializer(many=True), parameters=[RunQuery])
     def get(self, request: Request) -> Response:
-        return self.render_page(RunSerializer, run_list(viewer=self.user))
+        asked = {key: text for key, text in request.query_params.items() if key not in ("cursor", "limit")}
+        return self.render_page(RunSerializer, run_list(viewer=self.user, **self.parse(RunQuery, asked)))
 
 
 class RunGet(RunEndpoint):
@@ -219,6 +222,22 @@ class RunCancel(Endpoint):
     @operation("runs_cancel", answer=RunSerializer, request=None)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         return self.render(RunSerializer, run_cancel(actor=self.user, run_id=str(run_id)))
+
+
+class RunRetry(RunEndpoint):
+    """Start a run that ended without a result again: a new run that asks for the same, under `Location`.
+
+    Asked twice, the first new run is given again.
+    """
+
+    bucket = "jobs"
+
+    @operation("runs_retry", status=202, answer=RunSerializer, request=None, also=ENDED)
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        run, is_new = run_retry(actor=self.user, run_id=str(run_id))
+        response = self.render(RunSerializer, run, status=202 if is_new else 200)
+        response["Location"] = links.operation("run", run.pk)
+        return response
 
 
 class RunCollection(RunList, RunStart):

@@ -62,7 +62,8 @@ def dataset_extract(request: HttpRequest, owner: str, name: str, number: int) ->
     user = user_of(request)
     version = dataset_version_get(viewer=user, owner=owner, name=name, number=number)
     if request.method != "POST":
-        wanted = {"vector": suggested_vector(name), "base_model": request.GET.get("base_model", "")}
+        asked = {key: request.GET.get(key, "")[:129] for key in ("vector", "base_model")}
+        wanted = {**asked, "vector": asked["vector"] or suggested_vector(name)}
         return _render(request, version, extract_form(user, initial={k: v for k, v in wanted.items() if v}))
     form = extract_form(user, request.POST)
     if form.is_valid():

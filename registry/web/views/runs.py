@@ -1,72 +1,106 @@
-"""Runs: the list, and one run with its live progress."""
+"""Runs: the list, and one run with its live progress; cancel one, start one again."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.catalog.states import RELEASED, VersionState
-from registry.core.errors import ConflictError
+from registry.accounts.selectors import membership_list
+from registry.core.errors import ConflictError, RegistryError
 from registry.runs.models import Run
-from registry.runs.selectors import event_list, run_get, run_list
+from registry.runs.retrying import run_retry
+from registry.runs.selectors import STATE_GROUPS, run_get, run_list
 from registry.runs.services import run_cancel
-from registry.runs.states import TERMINAL, ErrorClass
+from registry.runs.states import ACTIVE
+from registry.web.errors import sentence
+from registry.web.facets import clean_texts
 from registry.web.http import as_text, user_of
 from registry.web.paging import paginate
-from registry.web.views.vectors import version_url
+from registry.web.run_pages import KIND_WORDS, run_context, worked_for
 
 # htmx stops polling when an answer has this status.
 STOP_POLLING = 286
-EVENTS_SHOWN = 200
-STATE_WORDS = {
-    "queued": "Waiting for a worker",
-    "running": "Working",
-    "succeeded": "Done",
+STATE_LABELS = {
+    "": "All",
+    "active": "Waiting or working",
+    "succeeded": "Succeeded",
     "failed": "Failed",
     "cancelled": "Cancelled",
-    "timed_out": "Ran out of time",
 }
-ADVICE = {
-    "user": "Mend the dataset or the request, then start again from the dataset’s page.",
-    "platform": "This was our fault, and trying again did not help. Start once more; the data is safe.",
-    "poison": "The run took its worker down every time. Try fewer or shorter pairs, or tell the operator.",
-    "timed_out": "Try the smoke tier, or fewer pairs.",
-    "cancelled": "Nothing was kept. Start again from the dataset’s page whenever you like.",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a filter: its words, where it leads, and whether it is on."""
+
+    label: str
+    query: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in the list."""
+
+    run: Run
+    kind: str
+    took: str
+    is_own: bool
 
 
 @login_required
+@never_cache
 @require_safe
 def run_index(request: HttpRequest) -> HttpResponse:
-    """The user's runs, newest first."""
-    page = paginate(request, run_list(viewer=user_of(request)))
-    return render(request, "runs/list.html", {"page": page, "state_words": STATE_WORDS})
+    """The runs that the user may see, newest first, by state, kind and owner."""
+    user = user_of(request)
+    state, kind, owner = (next(iter(clean_texts(request.GET, key)), "") for key in ("state", "kind", "owner"))
+    state, kind = state if state in STATE_GROUPS else "", kind if kind in KIND_WORDS else ""
+    page = paginate(request, run_list(viewer=user, state=state, kind=kind, owner=owner))
+    rows = [RunRow(run, KIND_WORDS[run.kind], worked_for(run), run.owner_id == user.pk) for run in page.items]
+    owners = [row.namespace.slug for row in membership_list(user=user)]
+    filters = [
+        ("State", _choices(request, "state", STATE_LABELS, state)),
+        ("Kind", _choices(request, "kind", {"": "Every kind", **KIND_WORDS}, kind)),
+    ]
+    if len(owners) > 1:
+        labels = {"": "All owners", **{slug: slug for slug in owners}}
+        filters.append(("Owner", _choices(request, "owner", labels, owner)))
+    context = {
+        "page": page,
+        "rows": rows,
+        "is_live": any(row.run.state in ACTIVE for row in rows),
+        "is_filtered": bool(state or kind or owner),
+        "filters": filters,
+    }
+    return render(request, "runs/list.html", context)
 
 
 @login_required
 @never_cache
 @require_safe
 def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """One run; while it lasts the page asks for its progress every second."""
+    """One run; while it lasts the page asks for what changed every second."""
     run = run_get(viewer=user_of(request), run_id=as_text(run_id))
-    return render(request, "runs/detail.html", _context(run))
+    return render(request, "runs/detail.html", run_context(run))
 
 
 @login_required
 @never_cache
 @require_safe
 def run_progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """The part of the run page that changes: 204 when nothing did, 286 when nothing will any more."""
+    """The parts of the run page that change: 204 when nothing did, 286 when nothing will any more."""
     run = run_get(viewer=user_of(request), run_id=as_text(run_id))
     if not request.headers.get("HX-Request"):
         return redirect("web:run", as_text(run.pk))
-    context = _context(run)
+    after = request.GET.get("after", "")
+    context = run_context(run, after=int(after[:18]) if after.isascii() and after.isdigit() else 0)
     if request.GET.get("seen") == context["mark"]:
         return HttpResponse(status=204)
     context["is_stage_new"] = request.GET.get("stage_seen") != context["status_line"]
@@ -85,32 +119,29 @@ def run_stop(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     return redirect("web:run", as_text(run_id))
 
 
-def result_url(run: Run) -> str:
-    """The page of what the run made; empty when it made nothing."""
-    version = run.vector_version
-    if version is None:
-        mix, place = run.target, (run.subject.owner.slug, run.subject.name)
-        if mix.version:
-            return reverse("web:preset_version", args=(*place, mix.version))
-        return reverse("web:preset_draft", args=(*place, mix.pk))
-    return version_url(version) if version.state in (*RELEASED, VersionState.EXTRACTED) else ""
+@login_required
+@require_POST
+def run_again(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Start a run that asks for the same and go to it; a refusal is shown on the old one's page."""
+    try:
+        run, is_new = run_retry(actor=user_of(request), run_id=as_text(run_id))
+    except RegistryError as error:
+        if error.http_status not in (403, 409, 422, 429):
+            raise
+        messages.error(request, sentence(error.message))
+        return redirect("web:run", as_text(run_id))
+    if not is_new:
+        messages.info(request, "It was started again before; this is that run.")
+    return redirect("web:run", as_text(run.pk))
 
 
-def _context(run: Run) -> dict[str, Any]:
-    events = list(event_list(run=run, limit=EVENTS_SHOWN))
-    is_over = run.state in TERMINAL
-    stage = run.stage.replace("_", " ")
-    return {
-        "run": run,
-        "events": events,
-        # The text of a platform error is for the log of the service, not for its users.
-        "hidden_message": run.error_message[:500] if run.error_class == ErrorClass.PLATFORM else None,
-        "is_over": is_over,
-        "state_word": STATE_WORDS[run.state],
-        "status_line": STATE_WORDS[run.state] + (f": {stage}" if stage and run.state == "running" else ""),
-        "percent": round(100 * run.progress),
-        "advice": ADVICE.get(run.error_class, ""),
-        "result_url": result_url(run) if run.state == "succeeded" else "",
-        # What the browser says it has seen, so that an unchanged page is not replaced under the reader.
-        "mark": f"{run.state}-{run.progress:.4f}-{len(events)}-{int(run.cancel_requested)}",
-    }
+def _choices(request: HttpRequest, key: str, labels: dict[str, Any], chosen: str) -> list[Choice]:
+    found = []
+    for value, label in labels.items():
+        query = request.GET.copy()
+        for name in (key, "cursor"):
+            query.pop(name, None)
+        if value:
+            query[key] = value
+        found.append(Choice(label, f"?{query.urlencode()}", value == chosen))
+    return found

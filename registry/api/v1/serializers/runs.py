@@ -9,6 +9,7 @@ from registry.api import links
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.catalog.states import License
 from registry.runs.models import Run
+from registry.runs.selectors import STATE_GROUPS
 from registry.runs.states import RunState
 from steering_core.errors import FormatError
 from steering_core.spec import METHODS, POOLINGS, SITES, TIERS, parse_site
@@ -78,6 +79,18 @@ class ImportBody(Body):
         help_text="Which of the file's directions, as site and block: resid_post.3.",
     )
     tier = serializers.ChoiceField(choices=TIERS, required=False)
+
+
+class RunQuery(Body):
+    """Which runs."""
+
+    state = serializers.ChoiceField(
+        choices=sorted(STATE_GROUPS), required=False, help_text="`active` is queued or running."
+    )
+    kind = serializers.ChoiceField(choices=Run.Kind.choices, required=False)
+    owner = serializers.CharField(
+        required=False, max_length=64, help_text="Whose vectors and presets they work on."
+    )
 
 
 class EventQuery(serializers.Serializer[Any]):
@@ -164,6 +177,9 @@ class RunEventSerializer(serializers.Serializer[Any]):
     stage = serializers.CharField()
     progress = serializers.FloatField()
     message = serializers.CharField()
+    data = serializers.DictField(  # type: ignore[assignment]  # the wire's name, not DRF's property
+        help_text="What was measured on the way: empty, or with a `kind`: places, effects, place or family."
+    )
 
 
 class RunEventsSerializer(serializers.Serializer[Any]):
