@@ -27,6 +27,8 @@ COPY workers workers
 COPY steering_core steering_core
 COPY templates templates
 COPY static static
+# what /docs/ shows
+COPY docs docs
 # The values are only there to load the settings; none of them stays in the image's environment.
 RUN SECRET_KEY=build DATABASE_URL=postgresql://build@localhost/build REDIS_URL=redis://localhost \
     ALLOWED_HOSTS=localhost PUBLIC_URL=https://localhost python manage.py collectstatic --noinput

@@ -92,8 +92,8 @@ def render_untrusted(text: str) -> SafeString:
 
 
 def slug(text: str) -> str:
-    """A heading's anchor: "What is `ratio`?" -> "what-is-ratio"."""
-    return re.sub(r"[^\w]+", "-", text.lower()).strip("-_") or "section"
+    """A heading's anchor, as code hosts make it: "What is `ratio`?" -> "what-is-ratio"."""
+    return re.sub(r"[^\w -]", "", text.lower()).strip().replace(" ", "-") or "section"
 
 
 @cache
@@ -142,13 +142,22 @@ def _anchor(tokens: list[Token]) -> list[Heading]:
     for opening, inside in pairwise(tokens):
         if opening.type != "heading_open":
             continue
-        text = _words(inside)
-        name = slug(text)
+        text, name = _named(inside)
         taken[name] = taken.get(name, 0) + 1
         anchor = name if taken[name] == 1 else f"{name}-{taken[name]}"
         opening.attrs["id"] = anchor
         found.append(Heading(int(opening.tag[1]), anchor, text))
     return found
+
+
+def _named(inside: Token) -> tuple[str, str]:
+    """A heading's words and anchor; `{#name}` at its end gives it one that stays when the words change."""
+    last = (inside.children or [Token("text", "", 0)])[-1]
+    given = re.search(r"\s*\{#([a-z0-9-]+)\}$", last.content)
+    if given:
+        last.content = last.content[: given.start()]
+    text = _words(inside)
+    return text, given[1] if given else slug(text)
 
 
 def _demote(tokens: list[Token]) -> None:

@@ -81,7 +81,11 @@ urlpatterns = [
     path("presets/<name:owner>/<name:name>/publish", presets.preset_release, name="preset_publish"),
     path("presets/<name:owner>/<name:name>/yank", presets.preset_withdraw, name="preset_yank"),
     path("styleguide", styleguide.styleguide_page, name="styleguide"),
+    path("docs/", docs.docs_index, name="docs"),
     path("docs/api", docs.docs_api, name="docs_api"),
+    path("docs/api/schemas", docs.docs_schemas, name="docs_schemas"),
+    path("docs/api/<slug:tag>", docs.docs_operations, name="docs_operations"),
+    path("docs/<path:slug>", docs.docs_page, name="docs_page"),
     path("<name:owner>/<name:name>", vectors.vector_page, name="vector"),
     path(
         "<name:owner>/<name:name>/versions/<reference:reference>", vectors.vector_page, name="vector_version"
