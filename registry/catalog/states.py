@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from registry.core.licences import License as License
+
 
 class VersionState(models.TextChoices):
     """A draft waits for its run; an extracted version has an artifact and a report; a published one has
@@ -98,14 +100,3 @@ REQUEST_TRANSITIONS: dict[str, frozenset[str]] = {
     # Whoever took it back may ask again.
     RequestState.WITHDRAWN: frozenset({RequestState.REQUESTED, RequestState.GRANTED}),
 }
-
-
-class License(models.TextChoices):
-    """Licences that a publisher may choose, by SPDX identifier."""
-
-    CC_BY_4 = "CC-BY-4.0", "Creative Commons Attribution 4.0"
-    CC0_1 = "CC0-1.0", "Creative Commons Zero 1.0 (public domain)"
-    CC_BY_SA_4 = "CC-BY-SA-4.0", "Creative Commons Attribution ShareAlike 4.0"
-    CC_BY_NC_4 = "CC-BY-NC-4.0", "Creative Commons Attribution NonCommercial 4.0"
-    APACHE_2 = "Apache-2.0", "Apache License 2.0"
-    MIT = "MIT", "MIT License"

@@ -3,15 +3,23 @@
 import json
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
 
 from registry.accounts.access import listed_to, visible_to
 from registry.accounts.models import User
 from registry.accounts.ownership import row_named
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
-from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
+from registry.datasets.models import UPLOAD_LIFETIME, Dataset, DatasetUpload, DatasetVersion
 from registry.storage.services import blob_read
+from steering_core.pairs.flags import flagged_rows
+from steering_core.pairs.jsonl import read_canonical
+from steering_core.pairs.pair import ContrastivePair
+from steering_core.pairs.splits import split_pairs
+
+FLAGS_SECONDS = 7 * 24 * 3600
 
 
 def dataset_list(*, viewer: Any, owner: str = "", query: str = "") -> QuerySet[Dataset]:
@@ -64,15 +72,57 @@ def reads_pairs(viewer: Any, sha256: str) -> bool:
     return rows.exists()
 
 
+def draft_list(*, owner: User) -> list[DatasetUpload]:
+    """The uploads that a user has not finished, the last touched first."""
+    since = timezone.now() - UPLOAD_LIFETIME
+    rows = DatasetUpload.objects.filter(owner=owner, touched_at__gte=since)
+    return list(
+        rows.select_related("based_on__dataset__owner").annotate(n_edits=Count("edits")).defer("report")
+    )
+
+
+def version_pairs(*, version: DatasetVersion) -> list[ContrastivePair]:
+    """Every pair of a version."""
+    return read_canonical(blob_read(sha256=version.blob_id))
+
+
+def version_flags(*, version: DatasetVersion, pairs: list[ContrastivePair]) -> dict[str, list[int]]:
+    """Row numbers by flag. Found once, then kept: the pairs of a digest never change."""
+
+    def found() -> dict[str, list[int]]:
+        return {flag: [place + 1 for place in places] for flag, places in flagged_rows(pairs).items()}
+
+    key = f"dataset-flags:1:{version.blob_id}"
+    rows: dict[str, list[int]] = cache.get_or_set(key, found, FLAGS_SECONDS)
+    return rows
+
+
+def version_splits(*, pairs: list[ContrastivePair], seed: str) -> dict[int, str]:
+    """The split of each row by its number; a row that does not count has none."""
+    splits = split_pairs(pairs, seed)
+    return {
+        index + 1: name
+        for name, indexes in (("train", splits.train), ("select", splits.select), ("test", splits.test))
+        for index in indexes
+    }
+
+
 def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
     """A staged upload of this user.
 
     Raises:
         NotFoundError: unknown, another user's, or expired.
     """
-    row = DatasetUpload.objects.select_related("blob").filter(owner=owner, pk=row_id(upload_id)).first()
+    row = (
+        DatasetUpload.objects.select_related("blob", "based_on__dataset__owner")
+        .filter(owner=owner, pk=row_id(upload_id))
+        .first()
+    )
     if row is None or row.is_expired:
-        raise NotFoundError("this upload is gone after a day; upload the file again", code="upload.not_found")
+        raise NotFoundError(
+            "this upload is gone a week after it was last touched; upload the file again",
+            code="upload.not_found",
+        )
     return row
 
 

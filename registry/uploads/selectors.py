@@ -43,6 +43,12 @@ def upload_list(*, viewer: User) -> QuerySet[Upload]:
     return Upload.objects.filter(owner=viewer)
 
 
+def open_list(*, viewer: User, purpose: str) -> list[Upload]:
+    """The viewer's uploads that still wait for parts, newest first."""
+    rows = upload_list(viewer=viewer).filter(purpose=purpose, state=UploadState.PENDING)
+    return list(rows.filter(expires_at__gt=timezone.now()))
+
+
 def upload_get(*, viewer: User, upload_id: str) -> Upload:
     """One of the viewer's uploads.
 
@@ -105,6 +111,16 @@ def upload_progress(*, upload: Upload) -> Progress:
         part = PartNow(number, upload.part_size(number), link(number), here.digest if here else "")
         (received if here else missing).append(part)
     return Progress(received, missing)
+
+
+def received_bytes(*, upload: Upload) -> int:
+    """How much of an open upload arrived.
+
+    Raises:
+        BlobStoreError: the store is out of reach.
+    """
+    parts = staging().parts(str(upload.pk)).values()
+    return sum(part.size_bytes for part in parts if is_whole(upload, part))
 
 
 def is_whole(upload: Upload, part: StagedPart) -> bool:

@@ -53,8 +53,12 @@ class Announcement:
     filename: str = ""
 
 
-def upload_open(*, actor: User, file: Announcement) -> Upload:
+def upload_open(*, actor: User, file: Announcement, method: str = "") -> Upload:
     """Begin an upload; it is complete at once when the file is here and the actor may read it.
+
+    Args:
+        method: which way the parts take, where it is not for the settings to say. A browser can send them
+            through the app alone: its page's policy lets it talk to nobody else.
 
     Raises:
         InvalidError: the digest is none, the size is none or too large, or the purpose is unknown.
@@ -62,7 +66,7 @@ def upload_open(*, actor: User, file: Announcement) -> Upload:
     """
     sha256 = _checked(file)
     blob = _readable(actor, sha256, file.size_bytes)
-    method = settings.UPLOAD_METHOD
+    method = method or settings.UPLOAD_METHOD
     with transaction.atomic():
         if blob is None:
             _check_quota(actor)

@@ -37,39 +37,6 @@ class PageForm(forms.Form):
         self.add_error(field, sentence(error.message))
 
 
-class UploadForm(PageForm):
-    """A file of pairs, or two zipped by line. The name comes first so that a cut upload keeps it."""
-
-    name = forms.CharField(
-        label="Dataset name",
-        required=False,
-        max_length=64,
-        help_text=f"{NAME_HELP} You can still change it on the next page.",
-    )
-    file = forms.FileField(label="File of pairs", allow_empty_file=True)
-    negative_file = forms.FileField(label="Negative texts", required=False, allow_empty_file=True)
-
-
-class CommitForm(PageForm):
-    """Name a staged upload."""
-
-    name = forms.CharField(
-        label="Name",
-        max_length=64,
-        help_text=f"{NAME_HELP} With the name of a dataset of yours, this becomes its next version.",
-    )
-    description = forms.CharField(
-        label="Description", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3})
-    )
-    visibility = forms.ChoiceField(
-        label="Who may see it",
-        choices=Visibility.choices,
-        initial=Visibility.PRIVATE,
-        required=False,
-        widget=forms.RadioSelect,
-    )
-
-
 class MigrateForm(PageForm):
     """Move a version to another base model."""
 

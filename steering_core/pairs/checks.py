@@ -67,6 +67,41 @@ def check_pairs(
     return {**report, "warnings": dataset_warnings(report, usable)}
 
 
+def judge_pairs(
+    pairs: Sequence[ContrastivePair], *, notes: Sequence[str] = (), limits: Limits = DEFAULT_LIMITS
+) -> dict[str, Any]:
+    """As `check_pairs`, for pairs that are still being worked on: what is refused is said in the report.
+
+    Returns:
+        The report; or, where the pairs cannot be used yet, the counts that there are, with `refusal` (`code`,
+        `message`) and `missing` (how many `pairs` and `groups` the limits still ask for).
+    """
+    try:
+        return check_pairs(pairs, notes=notes, limits=limits)
+    except PairsError as error:
+        kinds = sort_pairs(pairs)
+        groups = Counter(group_name(pairs[index]) for index in kinds.usable)
+        return {
+            "notes": list(notes),
+            "n_pairs": len(pairs),
+            "n_usable": len(kinds.usable),
+            "n_duplicates": len(kinds.duplicates),
+            "n_identical": len(kinds.identical),
+            "n_contradictory": len(kinds.contradictory),
+            "groups": {
+                "count": len(groups),
+                "largest": max(groups.values(), default=0),
+                "smallest": min(groups.values(), default=0),
+            },
+            "refusal": {"code": error.code, "message": error.message},
+            "missing": {
+                "pairs": max(0, limits.min_pairs - len(kinds.usable)),
+                "groups": max(0, limits.min_groups - len(groups)),
+            },
+            "warnings": [],
+        }
+
+
 def _refuse_repeats(kinds: Sorted, total: int) -> None:
     if len(kinds.identical) > MOST_REPEATED * total:
         raise PairsError(

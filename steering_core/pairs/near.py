@@ -1,4 +1,4 @@
-"""Pairs that are nearly a pair of another group, so that training and test may share them. Only counted.
+"""Pairs that are nearly a pair of another group, so that training and test may share them. All are kept.
 
 Source: Broder 1997, "On the resemblance and containment of documents" (MinHash over shingles of words).
 """
@@ -25,23 +25,28 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def near_duplicates(pairs: Sequence[ContrastivePair]) -> int:
-    """How many pairs share about 80 % or more of their runs of three words with a pair of another group.
+    """How many pairs `near_duplicate_places` finds."""
+    return len(near_duplicate_places(pairs))
+
+
+def near_duplicate_places(pairs: Sequence[ContrastivePair]) -> list[int]:
+    """Indexes of pairs that share about 80 % or more of their runs of three words with one of another group.
 
     An estimate from 32 hashes; pairs of fewer than eight words are not looked at. Of each heap of like pairs,
-    the first is not counted.
+    the first is not named.
     """
     names: dict[str, int] = {}
     group = np.array([names.setdefault(group_name(pair), len(names)) for pair in pairs], np.int64)
     words = number_words("\n".join((pair.prompt, pair.positive, pair.negative)) for pair in pairs)
     owner, shingle = _shingles(words)
     if not len(owner):
-        return 0
+        return []
     rows, starts = np.unique(owner, return_index=True)
     signatures = _signatures(shingle, starts)  # (len(rows), _HASHES)
     like = np.zeros(len(rows), dtype=bool)
     for start in range(0, _HASHES, _BAND):
         like |= _like_the_first(signatures, group[rows], start)
-    return int(like.sum())
+    return [int(row) for row in rows[like]]
 
 
 def _shingles(words: Words) -> tuple[Ints, Hashes]:

@@ -41,10 +41,10 @@ def test_dropped_file_is_previewed_and_committed(signed_in: Page) -> None:
     signed_in.goto("/datasets/new")
     drop(signed_in, ".drop:not(.second)", "tone pairs.jsonl", make_pairs_file().decode())
     expect(signed_in.locator(".drop.chosen")).to_contain_text("tone pairs.jsonl")
-    signed_in.get_by_role("button", name="Check the file").click()
+    signed_in.get_by_role("button", name="Check the rows").click()
     expect(signed_in.get_by_role("heading", level=1)).to_have_text("Are these the pairs you mean?")
     expect(signed_in.get_by_text("JSONL, one pair per line")).to_be_visible()
-    signed_in.get_by_role("button", name="Commit").click()
+    signed_in.get_by_role("button", name="Save the version").click()
     expect(signed_in).to_have_url("/datasets/acme/tone-pairs/versions/1")
 
 
@@ -56,7 +56,7 @@ def test_two_files_form_asks_for_both(signed_in: Page, tmp_path: Path) -> None:
     signed_in.get_by_text("Two text files", exact=True).click()
     signed_in.locator("#id_file").set_input_files(tmp_path / "short.txt")
     signed_in.locator("#id_negative_file").set_input_files(tmp_path / "long.txt")
-    signed_in.get_by_role("button", name="Check the file").click()
+    signed_in.get_by_role("button", name="Check the rows").click()
     expect(signed_in.get_by_text("two text files, line by line")).to_be_visible()
 
 
@@ -65,7 +65,7 @@ def test_refused_file_keeps_the_name_and_says_why(signed_in: Page, tmp_path: Pat
     signed_in.goto("/datasets/new")
     signed_in.get_by_label("Dataset name").fill("tone")
     signed_in.locator("#id_file").set_input_files(tmp_path / "bad.jsonl")
-    signed_in.get_by_role("button", name="Check the file").click()
+    signed_in.get_by_role("button", name="Check the rows").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("Row 1")
     expect(signed_in.get_by_label("Dataset name")).to_have_value("tone")
 
@@ -86,6 +86,8 @@ def test_upload_by_keyboard_alone(signed_in: Page, pairs: Path) -> None:
     expect(signed_in.locator("#id_file")).to_be_focused()
     signed_in.keyboard.press("Enter")
     expect(signed_in.locator("[data-chosen]").first).to_contain_text(pairs.name)
+    signed_in.keyboard.press("Tab")
+    expect(signed_in.get_by_role("link", name="Every form, with examples")).to_be_focused()
     signed_in.keyboard.press("Tab")
     signed_in.keyboard.press("Enter")
     expect(signed_in.get_by_role("textbox", name="Name")).to_have_value("by-keyboard")

@@ -66,7 +66,7 @@ def test_extract_form_starts_one_run_however_often_it_is_sent(signed_in: Client,
 def test_extract_form_starts_with_the_defaults_folded_away(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
     sent = {"base_model": make_base_model().model_hash, "vector": "tone", "tier": "smoke"}
-    page = signed_in.get(PAGE).content.decode()
+    page = signed_in.get(f"{PAGE}/versions/1/extract").content.decode()
     assert '<details class="more"><summary>For experts' in page
     assert "it reads better than it writes" in words(page)
     signed_in.post(f"{PAGE}/versions/1/extract", {**sent, "idempotency_key": "k1"})
@@ -112,9 +112,9 @@ def test_extract_form_refusal_keeps_what_was_typed(signed_in: Client, acme: User
     assert 'value="k1"' not in response.content.decode()
 
 
-def test_dataset_page_without_base_models_says_so(signed_in: Client, acme: User) -> None:
+def test_extract_page_without_base_models_says_so(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
-    assert "No base model is registered" in words(signed_in.get(PAGE).content)
+    assert "No base model is registered" in words(signed_in.get(f"{PAGE}/versions/1/extract").content)
 
 
 def test_dataset_list_costs_the_same_for_one_or_three(

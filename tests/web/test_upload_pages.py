@@ -59,7 +59,7 @@ def test_upload_refusal_names_row_and_reason_and_keeps_the_name(signed_in: Clien
 def test_upload_hostile_file_is_refused_with_a_page(signed_in: Client, data: bytes) -> None:
     response = signed_in.post("/datasets/new", {"name": "tone", "file": file(data)})
     assert response.status_code == 422
-    assert "The file was not accepted" in words(response.content)
+    assert "The rows were not accepted" in words(response.content)
 
 
 def test_upload_without_a_file_says_so(signed_in: Client) -> None:

@@ -8,17 +8,28 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.accounts.access import may
 from registry.accounts.roles import Role
-from registry.datasets.models import DatasetVersion
-from registry.datasets.selectors import dataset_list, dataset_version_get, dataset_version_preview
+from registry.catalog.extracted import extracted_list
+from registry.datasets.drafts import draft_from_version
+from registry.datasets.selectors import (
+    dataset_list,
+    dataset_version_get,
+    version_flags,
+    version_pairs,
+    version_splits,
+)
 from registry.datasets.services import MEDIA_TYPE, dataset_make_public
 from registry.storage.services import blob_read
-from registry.web.forms_extract import ExtractForm
+from registry.web import pair_plots
+from registry.web.flags import FLAGS
 from registry.web.http import file_answer, user_of
 from registry.web.paging import paginate
+from registry.web.pair_rows import SPLITS, row_page, version_rows, view_row, wanted_rows
 from registry.web.quality import view_quality
 from registry.web.views.catalog import clean_text
-from registry.web.views.extracting import extract_form, suggested_vector
+from registry.web.views.vectors import version_url
 from steering_core.pairs.readers import FORMAT_LABELS
+
+PREVIEW_ROWS = 5
 
 
 @require_safe
@@ -31,12 +42,55 @@ def dataset_index(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None = None) -> HttpResponse:
-    """One version, the newest by default; with the extraction form for whoever is signed in."""
+    """One version, the newest by default."""
     version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-    form = None
-    if request.user.is_authenticated:
-        form = extract_form(user_of(request), initial={"vector": suggested_vector(name)})
-    return _render(request, version, form)
+    dataset = version.dataset
+    pairs = version_pairs(version=version)
+    lexical = version.report.get("lexical") or {}
+    telling = [*lexical.get("negative_words", []), *lexical.get("positive_words", [])]
+    user = request.user
+    context = {
+        "dataset": dataset,
+        "version": version,
+        "versions": dataset.versions.values("number", "n_pairs", "created_at", "notes"),
+        "extracted": [(row, version_url(row)) for row in extracted_list(viewer=user, dataset=dataset)],
+        "format_label": FORMAT_LABELS.get(version.source_format, version.source_format),
+        "quality": view_quality(version.report, version_flags(version=version, pairs=pairs)),
+        "lengths": pair_plots.lengths(pairs),
+        "words": pair_plots.words(pairs, telling),
+        "rows": [view_row(row) for row in version_rows(pairs[:PREVIEW_ROWS], {})],
+        "is_owner": may(user, Role.WRITER, dataset),
+    }
+    return render(request, "datasets/detail.html", context)
+
+
+@require_safe
+def dataset_rows(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
+    """Every row of a version: searched by text, filtered by split, domain and remark, in pages."""
+    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+    pairs = version_pairs(version=version)
+    flags = version_flags(version=version, pairs=pairs)
+    splits = version_splits(pairs=pairs, seed=version.report["splits"]["seed"])
+    wanted = wanted_rows(request.GET)
+    context = {
+        "dataset": version.dataset,
+        "version": version,
+        "page": row_page(request, version_rows(pairs, splits), flags, wanted),
+        "wanted": wanted,
+        "splits": SPLITS,
+        "domains": list(version.report.get("domains") or {}),
+        "flag_choices": [(FLAGS[flag], len(rows)) for flag, rows in flags.items() if flag in FLAGS],
+    }
+    return render(request, "datasets/rows.html", context)
+
+
+@login_required
+@require_POST
+def dataset_edit(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
+    """Open the rows of a version for editing; saved, they become the next version."""
+    version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+    upload = draft_from_version(actor=user_of(request), version=version)
+    return redirect("web:dataset_preview", upload.pk)
 
 
 @require_safe
@@ -59,20 +113,3 @@ def dataset_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse
     dataset_make_public(actor=user_of(request), name=f"{owner}/{name}")
     messages.success(request, f"{owner}/{name} is public now.")
     return redirect("web:dataset", owner, name)
-
-
-def _render(
-    request: HttpRequest, version: DatasetVersion, form: ExtractForm | None, status: int = 200
-) -> HttpResponse:
-    dataset = version.dataset
-    context = {
-        "dataset": dataset,
-        "version": version,
-        "versions": dataset.versions.values("number", "n_pairs", "created_at"),
-        "format_label": FORMAT_LABELS.get(version.source_format, version.source_format),
-        "quality": view_quality(version.report),
-        "pairs": dataset_version_preview(version=version),
-        "form": form,
-        "is_owner": may(request.user, Role.WRITER, dataset),
-    }
-    return render(request, "datasets/detail.html", context, status=status)

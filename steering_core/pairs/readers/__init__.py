@@ -18,6 +18,7 @@ FORMAT_LABELS: dict[str, str] = {
     "jsonl": "JSONL, one pair per line",
     "json": "JSON array of pairs",
     "csv": "CSV table of pairs",
+    "two_columns": "two columns, positive then negative",
     "preference_jsonl": "preference pairs (JSONL)",
     "preference_json": "preference pairs (JSON)",
     "preference_csv": "preference pairs (CSV)",

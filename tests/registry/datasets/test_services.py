@@ -122,9 +122,9 @@ def test_commit_of_nothing_is_not_found(owner: Any, upload_id: str) -> None:
         upload_commit(actor=owner, upload_id=upload_id, name="tone")
 
 
-def test_upload_is_gone_after_a_day(owner: Any) -> None:
+def test_upload_is_gone_a_week_after_it_was_last_touched(owner: Any) -> None:
     upload = upload_stage(owner=owner, checked=checked())
-    DatasetUpload.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    DatasetUpload.objects.update(touched_at=timezone.now() - timedelta(days=8))
     with pytest.raises(NotFoundError):
         upload_commit(actor=owner, upload_id=str(upload.pk), name="tone")
     upload_stage(owner=owner, checked=checked())
