@@ -156,6 +156,7 @@ def test_run_page_follows_the_run_to_its_end(signed_in: Page, acme: Any) -> None
     make_base_model()
     make_dataset_version(owner=acme)
     signed_in.goto("/datasets/acme/tone-pairs")
+    signed_in.get_by_role("link", name="Extract a vector").click()
     signed_in.get_by_role("button", name="Start the run").click()
     expect(signed_in.get_by_role("heading", name="Waiting for a worker")).to_be_visible()
     claim = run_claim(run_id=signed_in.url.rsplit("/", 1)[1])
