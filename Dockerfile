@@ -34,4 +34,4 @@ RUN SECRET_KEY=build DATABASE_URL=postgresql://build@localhost/build REDIS_URL=r
     ALLOWED_HOSTS=localhost PUBLIC_URL=https://localhost python manage.py collectstatic --noinput
 USER 10001:10001
 EXPOSE 8000
-CMD ["gunicorn", "registry.wsgi", "--worker-class", "gthread", "--threads", "8", "--bind", "0.0.0.0:8000"]
+CMD ["gunicorn", "registry.wsgi", "--worker-class", "gthread", "--threads", "32", "--bind", "0.0.0.0:8000"]

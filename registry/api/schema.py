@@ -28,6 +28,7 @@ PATTERNS = {
     "alias": ALIAS,
     "version": SEMVER,
     "sha256": "[0-9a-f]{64}",
+    "request_id": "[0-9a-f]{32}",
 }
 TEXT = r"^[^\u0000]*$"
 FILLED_TEXT = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"

@@ -1,8 +1,9 @@
 """Request rates, counted in Valkey: per user for who sends a token, per address for everybody else.
 
 Every operation belongs to a bucket, so that a client that pulls files leaves the searches of its user alone:
-`resolve` (references to digests, the largest), `files`, `jobs` (what starts runs), `pages` (what browsers
-ask for) and `api` for the rest. Each answer says how much is left (draft-ietf-httpapi-ratelimit-headers).
+`resolve` (references to digests, the largest), `files`, `jobs` (what starts runs), `playground` (what has
+text written), `pages` (what browsers ask for) and `api` for the rest. Each answer says how much is left
+(draft-ietf-httpapi-ratelimit-headers).
 """
 
 import logging
@@ -18,11 +19,10 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
+from registry.core.rates import parse_rate
 from registry.core.valkey import AWAY, PREFIX, valkey
 
 logger = logging.getLogger(__name__)
-
-WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,3 @@ def rate_name(bucket: str, *, is_known: bool) -> str:
     """The key of a rate in the settings: `anon` and `user` for `api`, else `files-anon` and so on."""
     kind = "user" if is_known else "anon"
     return kind if bucket == "api" else f"{bucket}-{kind}"
-
-
-def parse_rate(rate: str) -> tuple[int, int]:
-    """`300/min` -> (300, 60); the settings have checked its form."""
-    count, _, unit = rate.partition("/")
-    return int(count), WINDOW_SECONDS[unit[0]]

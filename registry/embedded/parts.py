@@ -31,7 +31,7 @@ class Part:
 
 def web(port: int) -> Part:
     command = (sys.executable, "-m", "gunicorn", "registry.wsgi", "--bind", f"127.0.0.1:{port}")
-    options = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "5")
+    options = ("--worker-class", "gthread", "--workers", "2", "--threads", "32", "--graceful-timeout", "5")
     return Part("web", (*command, *options, "--access-logfile", "-", "--no-control-socket"))
 
 
@@ -43,6 +43,14 @@ def worker() -> Part:
     command = (sys.executable, "-m", "celery", "-A", "workers.celery", "worker", "--loglevel", "INFO")
     options = ("--pool", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-Q", "gpu,cpu")
     return Part("worker", (*command, *options), grace_seconds=3.0, settings={"OMP_NUM_THREADS": "1"})
+
+
+def playground() -> Part:
+    """A worker of its own for the mixer, so that nobody waits there for a run to end."""
+    command = (sys.executable, "-m", "celery", "-A", "workers.celery", "worker", "--loglevel", "INFO")
+    options = ("--pool", "prefork", "-c", "1", "--without-gossip", "--without-mingle", "-Q", "playground")
+    named = (*options, "-n", "playground@%h")
+    return Part("playground", (*command, *named), grace_seconds=2.0, settings={"OMP_NUM_THREADS": "1"})
 
 
 def sweeper() -> Part:

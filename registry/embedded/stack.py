@@ -157,6 +157,7 @@ def running_stack(
         stack.manage("migrate", "--noinput")
         stack.start(parts.web(chosen))
         stack.start(parts.worker())
+        stack.start(parts.playground())
         stack.start(parts.sweeper())
         stack.manage("register_base_model", *DEMO_MODEL)
         stack.wait_until_healthy()

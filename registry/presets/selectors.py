@@ -5,9 +5,10 @@ member's file asks `catalog.selectors` or `accounts.access` for it.
 """
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Case, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, OuterRef, Prefetch, Q, QuerySet, Subquery, When
 
 from registry.accounts.access import Visibility, held_by, listed_to, may, visible_to
 from registry.accounts.ownership import row_named
@@ -114,6 +115,20 @@ def preset_version_by_digest(*, viewer: Any, sha256: str) -> PresetVersion | Non
     rank = Case(When(preset__visibility=Visibility.PUBLIC, then=0), default=1)
     rows = version_rows().filter(manifest_id=sha256, state__in=RELEASED)
     return rows.filter(visible_to(viewer, prefix="preset__")).order_by(rank).first()
+
+
+def measured_with(*, viewer: Any, version_ids: Collection[uuid.UUID], limit: int = 1) -> list[PresetVersion]:
+    """Published versions that the viewer may see, whose measured mix has all of these vector versions in it;
+    the smallest mix first, since its numbers are the nearest to those of these alone.
+    """
+    rows = version_rows().filter(
+        visible_to(viewer, prefix="preset__"), state=PresetState.PUBLISHED, composition__isnull=False
+    )
+    for version_id in version_ids:
+        rows = rows.filter(members__vector_version=version_id)
+    sizes = PresetMember.objects.filter(version=OuterRef("pk")).order_by().values("version")
+    size = Subquery(sizes.annotate(n=Count("pk")).values("n"))
+    return list(rows.annotate(size=size).order_by("size", "-published_at")[:limit])
 
 
 def version_rows() -> QuerySet[PresetVersion]:

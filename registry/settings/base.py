@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "registry.runs",
     "registry.trust",
     "registry.notifications",
+    "registry.playground",
     "registry.webhooks",
     "registry.api",
     "registry.web",
@@ -210,6 +211,8 @@ REST_FRAMEWORK = {
         "jobs-anon": env.rate("THROTTLE_JOBS_ANON", "30/min"),
         "jobs-user": env.rate("THROTTLE_JOBS_USER", "120/min"),
         "pages-anon": env.rate("THROTTLE_PAGES_ANON", "600/min"),
+        "playground-anon": env.rate("THROTTLE_PLAYGROUND_ANON", "60/min"),
+        "playground-user": env.rate("THROTTLE_PLAYGROUND_USER", "240/min"),
     },
     # How many proxies of ours stand in front; only so much of X-Forwarded-For is believed.
     "NUM_PROXIES": 0,
@@ -265,6 +268,12 @@ RUN_WATCHERS = 2
 RUN_MAX_QUEUED_PER_USER = 20
 # A folder of marker files that make a worker die at a named point; the fault tests use it. Empty: never.
 FAULTS_PATH = env.optional("BEARING_FAULTS_PATH", "")
+
+# Playground: tokens that a user, or an address without one, may have written for them, and how many streams
+# each web process keeps open; each holds a thread, so this is below the threads that gunicorn is given.
+PLAYGROUND_TOKENS_USER = env.rate("PLAYGROUND_TOKENS_USER", "20000/min")
+PLAYGROUND_TOKENS_ANON = env.rate("PLAYGROUND_TOKENS_ANON", "6000/min")
+PLAYGROUND_STREAMS = 24
 
 # Webhooks: whether they may lead to this machine and to private networks, and without TLS.
 WEBHOOK_ALLOW_PRIVATE = env.chosen("WEBHOOK_ALLOW_PRIVATE", "0", ("0", "1")) == "1"

@@ -27,6 +27,8 @@ _COMPACT_BELOW = 0.75
 _PROGRESS_EVERY = 8
 
 Prompt = str | tuple[int, ...]
+# Told after every step what each reply holds until now, as token ids; it may raise to stop.
+Follow = Callable[[Sequence[Sequence[int]]], None]
 
 
 @dataclass(eq=False)
@@ -73,6 +75,7 @@ def generate(
     temperature: float = 0.8,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    follow: Follow | None = None,
 ) -> list[str]:
     """One reply per prompt.
 
@@ -86,6 +89,7 @@ def generate(
         temperature: 0 takes the likeliest token.
         seed: the replies to a prompt depend on it, on the prompt and on the additions.
         progress: told the fraction done now and then; it may raise to stop.
+        follow: told the replies as they grow, token by token, to show them while they are written.
 
     Raises:
         InjectionError: `injection.prompt_length`: a prompt leaves no room for a reply; `injection.rows`:
@@ -105,7 +109,8 @@ def generate(
         for batch in _batches(lengths, max_rows, spread):
             run = _Batch(lm, batch, [encoded[prompts[i]] for i in batch], [stream[prompts[i]] for i in batch])
             tell = _scaled(progress, done / len(prompts), len(batch) / len(prompts))
-            run.write(replies, _Noise(seeds, lm.vocab_size), max_new_tokens, temperature, tell)
+            noise = _Noise(seeds, lm.vocab_size)
+            run.write(replies, noise, max_new_tokens, temperature, tell, follow)
             done += len(batch)
     return [str(lm.tokenizer.decode(ids, skip_special_tokens=True)) for ids in replies]
 
@@ -135,8 +140,9 @@ class _Batch:
         max_new: int,
         temperature: float,
         tell: Callable[[float], None],
+        follow: Follow | None,
     ) -> None:
-        """Fill `replies`; tells the fraction done every few tokens."""
+        """Fill `replies`; tells the fraction done every few tokens, and who follows of each."""
         rows, position = self._rows, self._shortest
         last = min(self._room + max_new, self._lm.max_positions)
         cache = growing_cache(self._lm.model, last, Share(rows.index, len(replies), rows.length))
@@ -145,6 +151,8 @@ class _Batch:
             logits = self._forward(tokens, cache)
             step = self._next(logits, position, noise, temperature)
             self._record(step, position, replies, max_new)
+            if follow is not None:
+                follow(replies)
             if not bool(rows.live.any()):
                 return
             if float(rows.live.float().mean()) < _COMPACT_BELOW:

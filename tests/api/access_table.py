@@ -91,6 +91,12 @@ DERIVE = {
     "dataset": "initech/public@1",
 }
 
+PLAY = {
+    "base_model": "bearing/demo",
+    "prompt": "how do i cook ?",
+    "mixes": [[{"reference": "initech/public", "strength": 0.1}]],
+}
+
 TABLE: Mapping[str, Mapping[str, Rule]] = {
     "me": {"GET": anyone()},
     "openapi": {"GET": everybody()},
@@ -209,6 +215,13 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "access-decision": {
         "PATCH": changes(ADMIN, {"state": "granted"}, scope="manage", beyond="access.request_not_found"),
     },
+    # the playground
+    "playground-requests": {"POST": everybody(PLAY)},
+    "playground-request": {
+        "GET": Rule(anonymous=True, beyond="playground.not_found"),
+        "DELETE": Rule(anonymous=True, beyond="playground.not_found"),
+    },
+    "playground-stream": {"GET": Rule(anonymous=True, beyond="playground.not_found")},
     # dumps
     "dumps": {"GET": everybody()},
     "dump": {"GET": Rule(anonymous=True, beyond="dump.not_found")},

@@ -134,6 +134,7 @@ def make_world() -> World:
         "upload_id": upload_open(actor=people["boss"], file=Announcement("ab" * 32, 9, "dataset")).pk,
         "number": 1,
         "day": "latest",
+        "request_id": "0" * 32,
         "webhook_id": webhook.pk,
         # The end of a run told her.
         "notification_id": Notification.objects.filter(recipient=people["boss"])[0].pk,

@@ -7,7 +7,8 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
-from registry.api.throttling import BucketThrottle, parse_rate
+from registry.api.throttling import BucketThrottle
+from registry.core.rates import parse_rate
 from tests.api.conftest import Api
 from tests.factories import make_vector_version
 

@@ -26,7 +26,8 @@ def test_dockerfile_passes_hadolint() -> None:
 
 
 def test_compose_has_every_service_that_production_needs(compose: dict[str, Any]) -> None:
-    expected = {"nginx", "web", "worker-cpu", "worker-gpu", "sweeper", "migrate", "postgres", "valkey", "s3"}
+    expected = {"nginx", "web", "worker-cpu", "worker-gpu", "worker-playground", "sweeper", "migrate"}
+    expected |= {"postgres", "valkey", "s3"}
     assert expected <= compose["services"].keys()
     assert compose["services"]["worker-gpu"]["profiles"] == ["gpu"]
 

@@ -28,7 +28,7 @@ START_SECONDS = 120.0
 
 def test_stack_answers_and_its_parts_run(live_stack: Stack) -> None:
     assert httpx.get(f"{live_stack.url}/healthz", trust_env=False).json() == {"status": "ok"}
-    assert [item.part.name for item in live_stack.supervised] == ["web", "worker", "sweeper"]
+    assert [item.part.name for item in live_stack.supervised] == ["web", "worker", "playground", "sweeper"]
     for item in live_stack.supervised:
         assert item.process is not None
         assert item.process.poll() is None

@@ -20,6 +20,7 @@ from registry.api.v1 import (
     lineage,
     notifications,
     organisations,
+    playground,
     presets,
     resolve,
     runs,
@@ -173,6 +174,15 @@ urlpatterns = [
     path(f"{PRESET_VERSION}/uses", presets.PresetUses.as_view(), name="preset-uses"),
     path(f"{PRESET}/versions/<str:version>/yank", presets.PresetYank.as_view(), name="preset-yank"),
     path(f"{PRESET}/versions/<str:version>/unyank", presets.PresetUnyank.as_view(), name="preset-unyank"),
+    path("playground/requests", playground.PlaygroundStart.as_view(), name="playground-requests"),
+    path(
+        "playground/requests/<str:request_id>", playground.PlaygroundItem.as_view(), name="playground-request"
+    ),
+    path(
+        "playground/requests/<str:request_id>/stream",
+        playground.PlaygroundStream.as_view(),
+        name="playground-stream",
+    ),
     path("dumps", dumps.DumpList.as_view(), name="dumps"),
     path("dumps/<str:day>", dumps.DumpDownload.as_view(), name="dump"),
     path("webhooks", webhooks.WebhookCollection.as_view(), name="webhooks"),
