@@ -116,6 +116,10 @@ bench-injection: $(RUNTIME)  ## steering beside its peers, about 15 minutes; ARG
 bench-search: $(RUNTIME)  ## searches among many vectors, some minutes to fill; ARGS="--vectors 1000000 --data FOLDER" or ARGS=--help
 	@$(BIN)/python -m benchmarks.search $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: $(RUNTIME) $(TOOLS)  ## the catalog's pages in a slowed browser and on the server, some minutes; ARGS="--data FOLDER" or ARGS=--help
+	@$(BIN)/python -m benchmarks.pages $(ARGS)
+
 .PHONY: bench-registry
 bench-registry: $(RUNTIME)  ## the registry beside MLflow's and a plain file server, about 5 minutes; needs nginx and wrk; ARGS=--help
 	@$(BIN)/python -m benchmarks.registry $(ARGS)

@@ -15,6 +15,7 @@ django.setup()
 
 from django.db import connection  # noqa: E402  Django must be set up before
 
+from registry.discovery.cards import CARDS  # noqa: E402
 from registry.discovery.entries import DERIVE  # noqa: E402
 from tests.factories import make_user, make_vector_version  # noqa: E402
 
@@ -60,6 +61,7 @@ INSERT INTO catalog_vector SELECT made.* FROM chosen c, catalog_vector t,
     LATERAL jsonb_populate_record(t, jsonb_build_object(
     'id', c.vector, 'owner_id', c.owner, 'name', 'v-' || c.i, 'latest_id', c.version,
     'title', c.title, 'description', c.description, 'trait', c.trait,
+    'domain', (ARRAY['tone', 'verbosity', 'confidence', 'customer-support', 'legal', ''])[1 + c.i % 6],
     'language', (ARRAY['en', 'en', 'en', 'de', 'zh', ''])[1 + c.i % 6],
     'visibility', CASE WHEN c.shown < 0.9 THEN 'public' ELSE 'private' END, 'created_at', c.at
 )) made WHERE t.name = 'template';
@@ -97,7 +99,9 @@ def main(n: int) -> None:
             cursor.execute(CHOSEN, [first, min(first + CHUNK - 1, n)])
             cursor.execute(FILL)
             cursor.execute("SELECT array_agg(vector) FROM chosen")
-            cursor.execute(DERIVE, cursor.fetchone())
+            vectors = cursor.fetchone()
+            cursor.execute(DERIVE, vectors)
+            cursor.execute(CARDS, vectors)
             cursor.execute("DROP TABLE chosen")
             print(f"{min(first + CHUNK - 1, n)} vectors, {time.monotonic() - started:.0f} s", file=sys.stderr)
         cursor.execute(USE)

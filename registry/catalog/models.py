@@ -15,6 +15,7 @@ from registry.catalog.states import (
     RELEASED,
     Access,
     AccessMode,
+    Domain,
     Grade,
     License,
     Origin,
@@ -105,6 +106,8 @@ class Vector(Retirable, UUIDModel):
     description = models.TextField(max_length=4000, blank=True)
     # What it turns up and down, in the words that others use: `formality`, `warmth`.
     trait = models.CharField(max_length=64, blank=True)
+    # The shelf on which it stands; empty while nobody chose one.
+    domain = models.CharField(max_length=20, choices=Domain.choices, blank=True)
     # BCP 47 tag of the language that its pairs are in, such as `en`.
     language = models.CharField(max_length=20, blank=True)
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)

@@ -14,6 +14,7 @@ from registry.catalog.publishing import PublishWish, publish_problems
 from registry.catalog.screening import screening_problem
 from registry.catalog.states import TRANSITIONS, License, VersionState
 from registry.catalog.vectors import (
+    checked_domain,
     latest_refresh,
     vector_locked,
     vector_to_change,
@@ -36,6 +37,7 @@ def version_publish(
     owner: str = "",
     draft_id: str = "",
     visibility: str = "",
+    domain: str = "",
 ) -> VectorVersion:
     """Freeze an extracted version under a name for good.
 
@@ -45,10 +47,11 @@ def version_publish(
         owner: the namespace of the vector; empty means the actor's own.
         draft_id: which extracted version; empty means the newest one.
         visibility: `public` shows the vector to everybody; empty leaves it as it is.
+        domain: of `states.Domain`, where the catalog shows the vector; empty leaves it as it is.
     Raises:
         NotFoundError: there is no such vector or draft for the actor.
         NotAllowedError: it is not the actor's to publish.
-        InvalidError: the version string or the visibility is not valid, or the publish checklist has a
+        InvalidError: the version string, visibility or domain is not valid, or the publish checklist has a
             complaint.
         ConflictError: the version is taken.
     """
@@ -58,6 +61,7 @@ def version_publish(
     _check_version_is_free(vector, version)
     row = _extracted_version(vector, draft_id)
     shown = checked_visibility(visibility, vector.owner) if visibility else vector.visibility
+    checked_domain(domain)
     problems = publish_problems(row, PublishWish(license, shown))
     if problems:
         # The problem may be that this draft was published as this version just now.
@@ -67,12 +71,20 @@ def version_publish(
         )
     version_file_follow(row)
     with transaction.atomic():
-        version_freeze(actor=actor, version=row, name=version, license=license, visibility=visibility)
+        version_freeze(
+            actor=actor, version=row, name=version, license=license, visibility=visibility, domain=domain
+        )
     return row
 
 
 def version_freeze(
-    *, actor: User, version: VectorVersion, name: str, license: str, visibility: str = ""
+    *,
+    actor: User,
+    version: VectorVersion,
+    name: str,
+    license: str,
+    visibility: str = "",
+    domain: str = "",
 ) -> None:
     """The last step of publishing, inside the caller's transaction; the checklist has been run before, but
     for what the safety screen allows, which the vector's lock must guard.
@@ -90,6 +102,7 @@ def version_freeze(
     _check_version_is_free(vector, name)
     if visibility:
         vector.visibility = checked_visibility(visibility, vector.owner)
+    vector.domain = domain or vector.domain
     if problem := screening_problem(version.report, vector.visibility):
         raise InvalidError(f"{vector} cannot be published: {problem}", code="version.not_publishable")
     transition(

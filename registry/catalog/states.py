@@ -68,6 +68,24 @@ class Access(models.TextChoices):
     PAID = "paid", "Paid: whoever bought it"
 
 
+class Domain(models.TextChoices):
+    """What a vector or preset is for: the shelf of the catalog on which people look for it. ADR 0024."""
+
+    TONE = "tone"
+    VERBOSITY = "verbosity"
+    CONFIDENCE = "confidence"
+    MOOD = "mood"
+    HONESTY = "honesty"
+    PERSONA = "persona"
+    SAFETY = "safety"
+    SUPPORT = "customer-support", "Customer support"
+    LEGAL = "legal"
+    MEDICAL = "medical"
+    EDUCATION = "education"
+    CODING = "coding"
+    OTHER = "other"
+
+
 class RemovalKind(models.TextChoices):
     """Why operators remove something."""
 

@@ -13,7 +13,7 @@ from registry.audit.services import record
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.screening import screening_problem
-from registry.catalog.states import NAMED, RELEASED, VersionState
+from registry.catalog.states import NAMED, RELEASED, Domain, VersionState
 from registry.core.errors import InvalidError, NotFoundError
 from registry.core.naming import version_key
 
@@ -31,11 +31,12 @@ def vector_update(*, actor: User, name: str, owner: str = "", **changes: str | N
     """Change the words around a vector; its versions stay as they are.
 
     Args:
-        changes: of `title`, `description`, `trait`, `language` and `visibility` those that are not None.
+        changes: of `title`, `description`, `trait`, `domain`, `language` and `visibility` those that are not
+            None.
     Raises:
         NotFoundError, NotAllowedError: there is no such vector for the actor, or it is not theirs to change.
-        InvalidError: a text is too long, the visibility is unknown, or it may not be public: a released
-            version of it was not screened for safety.
+        InvalidError: a text is too long, the domain or visibility is unknown, or it may not be public: a
+            released version of it was not screened for safety.
     """
     found = vector_to_change(actor, owner, name)
     with transaction.atomic():
@@ -79,7 +80,7 @@ def latest_refresh(vector: Vector) -> None:
     """Point `latest` at the highest published version; the caller holds the vector's lock."""
     published = vector.versions.filter(state=VersionState.PUBLISHED)
     vector.latest = max(published, key=lambda row: version_key(row.version or "0.0.0"), default=None)
-    vector.save(update_fields=["latest", "visibility"])
+    vector.save(update_fields=["latest", "visibility", "domain"])
     vector_changed(vector)
 
 
@@ -108,6 +109,21 @@ def version_record(action: str, version: VectorVersion, actor: User, **data: Any
     record(action, subject=version, namespace=vector.owner, actor=actor, is_public=is_public, **data)
 
 
+def checked_domain(text: str) -> str:
+    """A domain as it is stored; empty for none.
+
+    Raises:
+        InvalidError: it is not of `states.Domain`.
+    """
+    if text and text not in Domain.values:
+        raise InvalidError(
+            f"domain {text!r} is not known; choose one of {', '.join(Domain.values)}",
+            code="domain.unknown",
+            fields={"domain": "unknown"},
+        )
+    return text
+
+
 def _changed(vector: Vector, changes: dict[str, str | None]) -> list[str]:
     """Set the fields that were sent, and name them."""
     changed = []
@@ -117,6 +133,8 @@ def _changed(vector: Vector, changes: dict[str, str | None]) -> list[str]:
         if field == "visibility":
             if checked_visibility(value, vector.owner) in OPEN and vector.visibility not in OPEN:
                 _check_all_are_screened(vector)
+        elif field == "domain":
+            checked_domain(value)
         elif len(value) > _LIMITS[field]:
             raise InvalidError(
                 f"the {field} has {len(value)} characters; {_LIMITS[field]} are allowed",

@@ -27,6 +27,7 @@ RESERVED_OWNERS = frozenset(
         "bearing-team",
         "blobs",
         "catalog",
+        "collections",
         "datasets",
         "docs",
         "explore",
@@ -54,6 +55,7 @@ RESERVED_OWNERS = frozenset(
         "tokens",
         "users",
         "vectors",
+        "works-with",
         "www",
     ]
 )

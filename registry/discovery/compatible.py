@@ -44,6 +44,9 @@ class Fitting:
         """As `search.Found.page`."""
         vectors, following = self.found.page(limit, cursor)
         highest = _highest(vectors, self.revisions)
+        for row in vectors:
+            if row.pk in highest:
+                highest[row.pk].vector = row
         return [Fit(row, highest[row.pk], self.fit) for row in vectors if row.pk in highest], following
 
 

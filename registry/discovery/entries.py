@@ -1,18 +1,22 @@
 """Keep the search entries in step with the catalog. One statement derives them, for one vector as for all, so
-that what a change writes and what `manage.py reindex_catalog` writes cannot differ.
+that what a change writes and what `manage.py reindex_catalog` writes cannot differ. Another one in `cards`
+derives what is shown of each.
 """
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from registry.catalog.models import Vector
-from registry.discovery.models import SearchEntry
+from registry.discovery.cards import CARDS
+from registry.discovery.models import Card, SearchEntry
 
 # What can be counted and chosen from, in the order in which people see them.
 FACETS = (
     "trait",
+    "domain",
     "family",
     "base_model",
     "model_hash",
@@ -40,9 +44,12 @@ def entries_write(vectors: Sequence[uuid.UUID]) -> int:
     """Derive the entries of these vectors anew; of removed ones they go."""
     gone = Vector.objects.filter(pk__in=vectors, removed_at__isnull=False)
     SearchEntry.objects.filter(vector__in=gone).delete()
+    Card.objects.filter(Q(vector__in=gone) | Q(vector__in=vectors, vector__latest=None)).delete()
     with connection.cursor() as cursor:
         cursor.execute(DERIVE, [list(vectors)])
-        return int(cursor.rowcount)
+        written = int(cursor.rowcount)
+        cursor.execute(CARDS, [list(vectors)])
+    return written
 
 
 def entries_use(downloads: dict[uuid.UUID, int]) -> None:
@@ -69,8 +76,9 @@ def entries_rebuild() -> Iterable[int]:
 
 
 def entries_mend() -> int:
-    """Write the entries that are missing, after an upgrade or a load of rows past the services."""
-    missing = Vector.objects.filter(search_entry=None, removed_at=None).values_list("pk", flat=True)
+    """Write the entries and cards that are missing, after an upgrade or a load of rows past the services."""
+    bare = Q(search_entry=None) | Q(card=None, latest__isnull=False)
+    missing = Vector.objects.filter(bare, removed_at=None).values_list("pk", flat=True)
     written = 0
     while batch := list(missing[:BATCH]):
         if not (fresh := entries_write(batch)):
@@ -104,6 +112,7 @@ SELECT
         || {_weighted("n.slug || ' ' || coalesce(b.name, '')", "D")},
     array_remove(ARRAY[
         'trait=' || nullif(lower(v.trait), ''),
+        'domain=' || nullif(v.domain, ''),
         'family=' || regexp_replace(b.architecture, 'For[A-Z][A-Za-z]*$', ''),
         'base_model=' || b.name,
         'model_hash=' || b.model_hash,

@@ -83,6 +83,21 @@ class SearchEntry(models.Model):
         return f"{self.owner_id}/{self.name}"
 
 
+class Card(models.Model):
+    """What lists show of the newest version of a vector, in place of its report, which is a hundred times
+    larger. In a table of its own: searches read through many entries and show few.
+    """
+
+    vector = models.OneToOneField(Vector, primary_key=True, on_delete=models.CASCADE, related_name="card")
+    # `cards.Shown`.
+    shown = models.JSONField()
+    # A stored reply with and without the vector, `cards.Sample`; null where the report has none.
+    sample = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"card of {self.vector_id}"
+
+
 class RealField(models.FloatField):
     """Single precision: half the bytes, and what pgvector casts to its own type."""
 

@@ -15,9 +15,10 @@ from django.contrib.postgres.search import SearchRank, TrigramWordSimilarity
 from django.db import connection
 from django.db.models import BooleanField, Case, ExpressionWrapper, F, FloatField, Func, QuerySet, Value, When
 
-from registry.accounts.access import held_by, listed_to
+from registry.accounts.access import Visibility, held_by, listed_to
 from registry.accounts.roles import Role
 from registry.catalog.models import Vector
+from registry.discovery.cards import Sample, with_shown
 from registry.discovery.cursors import decode_cursor, encode_cursor
 from registry.discovery.models import IS_RELEASED, SearchEntry
 from registry.discovery.words import is_digest, prefix_query, words_of
@@ -35,7 +36,9 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "downloads": ("downloads", "score"),
     "verdict": ("verdict_rank", "score"),
 }
-_RELATED = ("owner", "latest__base_model", "latest__dataset_version__dataset__owner", "latest__artifact")
+_RELATED = ("owner", "latest__base_model", "latest__artifact", "card")
+# Large columns, in place of which lists read cards.
+_LEFT = ("latest__report", "latest__manifest", "latest__spec", "card__sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Found:
         self.related = related
         self.wanted = wanted
         self.rows = matching(viewer, wanted)
+        # Whether a page holds what is called nearly like that, since nothing is called like that.
+        self.is_near = False
 
     def page(self, limit: int, cursor: str = "") -> tuple[list[Vector], str]:
         """The vectors after a cursor, and the cursor after them, empty on the last page.
@@ -82,7 +87,9 @@ class Found:
         if len(places) > limit:
             following = encode_cursor(self._order_name(), places[limit - 1])
         if not (places or cursor):
-            return self._almost(limit), ""
+            near = self._almost(limit)
+            self.is_near = bool(near)
+            return near, ""
         return _vectors([place[-1] for place in places[:limit]], self.related), following
 
     def _ranked(self) -> tuple[QuerySet[SearchEntry], tuple[str, ...]]:
@@ -122,6 +129,22 @@ def vector_search(*, viewer: Any, wanted: Wanted | None = None, related: tuple[s
         related: what to fetch with each vector besides its owner and newest version.
     """
     return Found(viewer, wanted or Wanted(), related)
+
+
+def example_find() -> tuple[Vector, Sample] | None:
+    """The best public vector that has a stored reply with it and without it; two queries."""
+    rows = SearchEntry.objects.filter(
+        IS_RELEASED,
+        visibility=Visibility.PUBLIC,
+        is_deprecated=False,
+        # What passes or warns; of these the index gives the best first.
+        verdict_rank__gte=2,
+        vector__card__sample__isnull=False,
+    ).order_by(F("verdict_rank").desc(), F("score").desc(), F("vector_id").desc())
+    best = rows.values_list("vector_id", "vector__card__sample").first()
+    if best is None or not (found := _vectors([best[0]], ("downloads",))):
+        return None
+    return found[0], best[1]
 
 
 def matching(viewer: Any, wanted: Wanted) -> QuerySet[SearchEntry]:
@@ -165,12 +188,12 @@ def _with_words(rows: QuerySet[SearchEntry], text: str) -> QuerySet[SearchEntry]
 
 
 def _vectors(ids: list[uuid.UUID], related: tuple[str, ...]) -> list[Vector]:
-    """These vectors, in this order."""
+    """These vectors with what cards show of them, in this order."""
     if not ids:
         return []
-    rows = Vector.objects.filter(pk__in=ids).select_related(*_RELATED, *related)
+    rows = Vector.objects.filter(pk__in=ids).select_related(*_RELATED, *related).defer(*_LEFT)
     found = {row.pk: row for row in rows}
-    return [found[pk] for pk in ids if pk in found]
+    return [with_shown(found[pk]) for pk in ids if pk in found]
 
 
 def _comes_after(keys: tuple[str, ...], place: list[Any]) -> Func:

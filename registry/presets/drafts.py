@@ -25,6 +25,7 @@ from registry.audit.services import record
 from registry.catalog.models import VectorVersion
 from registry.catalog.selectors import version_find
 from registry.catalog.states import VersionState
+from registry.catalog.vectors import checked_domain
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.state import transition
 from registry.presets.models import Preset, PresetMember, PresetVersion
@@ -66,6 +67,7 @@ class PresetWish:
     mode: str = MixMode.SUM
     title: str = ""
     description: str = ""
+    domain: str = ""
     visibility: str = ""
 
 
@@ -73,13 +75,14 @@ def preset_create(*, actor: User, wish: PresetWish) -> PresetVersion:
     """A new preset with a first draft.
 
     Raises:
-        InvalidError: the name, a text, the visibility or a member is not valid.
+        InvalidError: the name, a text, the domain, the visibility or a member is not valid.
         NotFoundError, NotAllowedError: a namespace or vector is not there for the actor, or takes a role.
         ConflictError: the name is taken.
     """
     owner, name = split_name(actor, wish.name, what="preset")
     namespace = namespace_for(actor, owner)
     texts = checked_texts(title=wish.title, description=wish.description)
+    texts["domain"] = checked_domain(wish.domain)
     visibility = checked_visibility(wish.visibility or Visibility.PRIVATE, namespace)
     chosen = _chosen(actor, wish.members)
     with transaction.atomic():

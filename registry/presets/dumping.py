@@ -30,6 +30,7 @@ def preset_line(row: PresetVersion) -> dict[str, Any]:
         "verdict": row.verdict,
         "title": preset.title,
         "description": preset.description,
+        "domain": preset.domain,
         "published_at": row.published_at.isoformat() if row.published_at else None,
         "yanked": {"at": row.yanked_at.isoformat(), "reason": row.yank_reason} if row.yanked_at else None,
         "url": f"{settings.PUBLIC_URL}/api/v1/presets/{preset}/versions/{row.version}/download",

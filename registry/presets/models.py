@@ -7,6 +7,7 @@ from registry.accounts.access import Visibility
 from registry.accounts.models import Namespace
 from registry.accounts.ownership import OwnedName, keeps_names
 from registry.catalog.models import BaseModelRevision, VectorVersion
+from registry.catalog.states import Domain
 from registry.core.models import UUIDModel
 from registry.presets.states import EDGES, RELEASED, MixMode, MixVerdict, PresetState
 from registry.storage.models import Blob
@@ -41,6 +42,8 @@ class Preset(UUIDModel):
     name = models.CharField(max_length=64)
     title = models.CharField(max_length=120, blank=True)
     description = models.TextField(max_length=4000, blank=True)
+    # The shelf on which it stands; empty while nobody chose one.
+    domain = models.CharField(max_length=20, choices=Domain.choices, blank=True)
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
     # The highest published version that is not yanked.
     latest = models.ForeignKey(

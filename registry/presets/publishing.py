@@ -12,6 +12,7 @@ from registry.accounts.models import User
 from registry.catalog.lifecycle import checked_reason
 from registry.catalog.models import Vector
 from registry.catalog.states import VersionState
+from registry.catalog.vectors import checked_domain
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.naming import check_version, version_key
 from registry.core.state import transition
@@ -121,17 +122,21 @@ def preset_update(
     name: str,
     title: str | None = None,
     description: str | None = None,
+    domain: str | None = None,
     visibility: str | None = None,
 ) -> Preset:
     """Change the words around a preset, or who sees it; published versions keep the words that they had.
 
     Raises:
         NotFoundError, NotAllowedError: there is no such preset for the actor, or it is not theirs to change.
-        InvalidError: a text is not valid, the visibility is unknown, or shows a vector to more people.
+        InvalidError: a text is not valid, the domain or visibility is unknown, or it shows a vector to more
+            people.
     """
     found = preset_to_change(actor, owner, name)
     texts = {"title": title, "description": description}
     changes = checked_texts(**{name: text for name, text in texts.items() if text is not None})
+    if domain is not None:
+        changes["domain"] = checked_domain(domain)
     if visibility is not None:
         changes["visibility"] = checked_visibility(visibility, found.owner)
     with transaction.atomic():

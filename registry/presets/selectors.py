@@ -27,6 +27,7 @@ def preset_search(
     owner: str = "",
     base_model: str = "",
     model_hash: str = "",
+    domain: str = "",
     mine: bool = False,
 ) -> QuerySet[Preset]:
     """Published presets the viewer may see, newest first; `mine` gives those that the viewer may change,
@@ -35,7 +36,8 @@ def preset_search(
     rows = Preset.objects.filter(held_by(viewer, Role.WRITER) if mine else listed_to(viewer)).select_related(
         "owner", "latest__base_model", "latest__manifest"
     )
-    rows = rows.prefetch_related(Prefetch("latest__members", member_rows()))
+    # Lists name the sliders; of what was measured of the mix they show the verdict.
+    rows = rows.prefetch_related("latest__members").defer("latest__composition")
     if not mine:
         rows = rows.filter(latest__isnull=False)
     if query:
@@ -46,9 +48,17 @@ def preset_search(
     if base_model:
         named = Q(latest__base_model__name=base_model) | Q(latest__base_model__model_hash=base_model)
         rows = rows.filter(named)
+    if domain:
+        rows = rows.filter(domain=domain)
     if model_hash:
         rows = rows.filter(latest__base_model__model_hash=model_hash)
     return rows
+
+
+def preset_counts(rows: QuerySet[Preset], field: str) -> list[tuple[str, int]]:
+    """How many presets of a search have which value of a column, most frequent first; without empty ones."""
+    counted = rows.order_by().prefetch_related(None).values_list(field).annotate(n=Count("pk", distinct=True))
+    return sorted(((value, n) for value, n in counted if value), key=lambda item: (-item[1], item[0]))
 
 
 def preset_get(*, viewer: Any, owner: str, name: str) -> Preset:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from registry.accounts.models import User
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.selectors import base_model_get
-from registry.catalog.states import VersionState
+from registry.catalog.states import Domain, VersionState
+from registry.catalog.vectors import vector_update
 from registry.datasets.models import Dataset
 from registry.datasets.services import dataset_check, dataset_publish
 from registry.presets.drafts import MemberWish, PresetWish, preset_create, window_of
@@ -44,6 +45,7 @@ class Starter:
     name: str
     title: str
     description: str
+    domain: str
     axes: tuple[tuple[str, int], ...]
 
 
@@ -52,21 +54,31 @@ STARTERS = (
         "warm-and-formal",
         "Warm and formal",
         "Kind and correct, as a good front desk writes.",
+        Domain.SUPPORT,
         (("warmth", 1), ("formality", 1)),
     ),
     Starter(
         "brief-and-casual",
         "Brief and casual",
         "Straight to the point, in everyday words.",
+        Domain.VERBOSITY,
         (("warmth", -1), ("formality", -1)),
     ),
     Starter(
         "sure-and-upbeat",
         "Sure and upbeat",
         "No hedging, and the bright side first.",
+        Domain.MOOD,
         (("confidence", 1), ("sentiment", 1)),
     ),
 )
+# The shelves of their vectors.
+SHELVES = {
+    "formality": Domain.TONE,
+    "warmth": Domain.TONE,
+    "confidence": Domain.CONFIDENCE,
+    "sentiment": Domain.MOOD,
+}
 
 
 def starters_owner() -> User | None:
@@ -151,7 +163,8 @@ def _draft(owner: User, starter: Starter, members: list[MemberWish]) -> PresetVe
     preset = Preset.objects.filter(owner__slug=owner.username, name=starter.name).first()
     if preset is not None:
         return preset.versions.filter(state=PresetState.DRAFT).exclude(verdict=MixVerdict.FAIL).first()
-    wish = PresetWish(starter.name, members, title=starter.title, description=starter.description)
+    texts = {"title": starter.title, "description": starter.description, "domain": starter.domain}
+    wish = PresetWish(starter.name, members, **texts)
     return preset_create(actor=owner, wish=wish)
 
 
@@ -160,6 +173,8 @@ def _members(owner: User, starter: Starter, waiter: _Waiter) -> Iterator[MemberW
         version = _vector(owner, name, waiter)
         if version is None:
             continue
+        if not version.vector.domain:
+            vector_update(actor=owner, name=name, domain=SHELVES[name])
         window, axis = window_of(version), AXES[name]
         strength = round(SHARE * window[1 if pole > 0 else 0], 2)
         yield MemberWish(

@@ -83,6 +83,7 @@ def version_line(row: VectorVersion) -> dict[str, Any]:
         "title": vector.title,
         "description": vector.description,
         "trait": vector.trait,
+        "domain": vector.domain,
         "language": vector.language,
         "published_at": row.published_at.isoformat() if row.published_at else None,
         "yanked": {"at": row.yanked_at.isoformat(), "reason": row.yank_reason} if row.yanked_at else None,

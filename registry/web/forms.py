@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from registry.accounts.access import Visibility
 from registry.accounts.models import ApiToken
-from registry.catalog.states import License
+from registry.catalog.states import Domain, License
 from registry.core.errors import RegistryError
 from registry.web.errors import sentence
 from steering_core.spec import TIERS
@@ -26,6 +26,16 @@ SCOPE_WORDS = {
     "manage": "Everything: also organisations, members, tokens, webhooks, transfers",
 }
 DAYS = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+
+
+def domain_field() -> forms.ChoiceField:
+    """On which shelf of the catalog it stands."""
+    return forms.ChoiceField(
+        label="Collection",
+        required=False,
+        choices=[("", "None yet"), *Domain.choices],
+        help_text="Where people find it in the catalog. You can change it later.",
+    )
 
 
 class PageForm(forms.Form):
@@ -77,6 +87,7 @@ class PublishForm(PageForm):
     visibility = forms.ChoiceField(
         label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect
     )
+    domain = domain_field()
 
 
 class YankForm(PageForm):
@@ -95,6 +106,7 @@ class VectorForm(PageForm):
     description = forms.CharField(
         label="Description", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4})
     )
+    domain = domain_field()
     visibility = forms.ChoiceField(
         label="Who may see it", choices=Visibility.choices, widget=forms.RadioSelect
     )

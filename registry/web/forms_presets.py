@@ -9,7 +9,7 @@ from registry.accounts.access import Visibility, listed_to
 from registry.catalog.models import Vector
 from registry.presets.drafts import MemberWish
 from registry.presets.states import MixMode
-from registry.web.forms import NAME_HELP, PageForm
+from registry.web.forms import NAME_HELP, PageForm, domain_field
 from steering_core.formats.preset import MAX_DESCRIPTION, MAX_LABEL, MAX_MEMBERS, MAX_TITLE
 
 VECTORS_OFFERED = 200
@@ -26,6 +26,7 @@ class PresetForm(PageForm):
         max_length=MAX_DESCRIPTION,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+    domain = domain_field()
     mode = forms.ChoiceField(
         label="How strengths come together",
         choices=MixMode.choices,

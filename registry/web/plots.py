@@ -131,6 +131,32 @@ def sparkline(curve: Curve | None, verdict: str) -> SafeString:
     )
 
 
+def mini_slider(low: float, high: float, strength: float) -> SafeString:
+    """A slider of a preset drawn small: its range, zero where it lies inside, and where it stands."""
+    span = (high - low) or 1.0
+
+    def x(value: float) -> float:
+        return round(5 + (value - low) / span * 110, 1)
+
+    start = x(min(max(0.0, low), high))
+    zero = (
+        format_html('<line class="zero" x1="{0}" x2="{0}" y1="1" y2="11"/>', start)
+        if low < 0 < high
+        else EMPTY
+    )
+    return format_html(
+        '<svg class="mini" viewBox="0 0 120 12" width="120" height="12" aria-hidden="true">'
+        '<line class="rail" x1="5" x2="115" y1="6" y2="6"/>{}'
+        '<line class="{}" x1="{}" x2="{}" y1="6" y2="6"/><circle class="{}" cx="{}" cy="6" r="4"/></svg>',
+        zero,
+        side := "to" if strength >= 0 else "from",
+        start,
+        x(strength),
+        side,
+        x(strength),
+    )
+
+
 def track(strengths: Sequence[float], window: tuple[float, float] | None) -> SafeString:
     """The track under a fader with one stop per strength: solid inside the window, hatched outside."""
     count = len(strengths)

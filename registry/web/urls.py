@@ -7,10 +7,12 @@ from registry.web.views import (
     blind,
     catalog,
     changes,
+    collections,
     datasets,
     docs,
     draft_rows,
     extracting,
+    fitting,
     invitations,
     mixer,
     notifications,
@@ -30,6 +32,9 @@ register_converter(converters.ReferenceConverter, "reference")
 app_name = "web"
 urlpatterns = [
     path("", catalog.catalog, name="catalog"),
+    path("collections/", collections.collection_index, name="collection_list"),
+    path("collections/<name:domain>", collections.collection_page, name="collection"),
+    path("works-with", fitting.works_with, name="works_with"),
     path("datasets/", datasets.dataset_index, name="dataset_list"),
     path("datasets/new", uploads.dataset_new, name="dataset_new"),
     path("datasets/new/<uuid:upload_id>", uploads.dataset_preview, name="dataset_preview"),

@@ -31,6 +31,10 @@ def addresses(acme: Any) -> list[str]:
         "/",
         "/?mine=1",
         "/?q=nothing",
+        "/?verdict=pass&domain=tone",
+        "/collections/",
+        "/collections/tone",
+        "/works-with?model=bearing/demo",
         "/acme/formality",
         f"/acme/draft/drafts/{draft.pk}",
         "/presets/",
@@ -112,7 +116,7 @@ def test_page_does_not_move_while_it_loads(page: Page, acme: Any) -> None:
         "new PerformanceObserver(list => list.getEntries().forEach(add))"
         ".observe({type: 'layout-shift', buffered: true});"
     )
-    for address in ("/", "/acme/formality"):
+    for address in ("/", "/presets/", "/acme/formality"):
         page.goto(address)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("() => window.moved") < 0.02, address

@@ -9,7 +9,7 @@ from registry.accounts.models import User
 from registry.catalog.lifecycle import version_yank
 from registry.catalog.vectors import vector_update
 from registry.web.views import catalog as catalog_view
-from tests.factories import make_vector_version
+from tests.factories import MODEL_HASH, make_base_model, make_vector_version
 from tests.web.pages import words
 
 pytestmark = pytest.mark.django_db
@@ -106,11 +106,11 @@ def test_catalog_costs_the_same_queries_for_one_card_or_four(
     client: Client, acme: User, django_assert_num_queries: Any
 ) -> None:
     make_vector_version(owner=acme)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(7):
         client.get("/")
     for seed in range(1, 4):
         make_vector_version(owner=acme, name=f"v{seed}", seed=seed)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(7):
         client.get("/")
 
 
@@ -121,3 +121,68 @@ def test_catalog_escapes_what_people_write(client: Client, acme: User) -> None:
     assert "<b>x</b>" not in page
     assert "<script>1" not in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+def asked(client: Client, path: str, now: str = "/") -> Any:
+    """What a script asks for as one types."""
+    headers = {"HX-Request": "true", "HX-Target": "results", "HX-Trigger": "search"}
+    return client.get(path, headers={**headers, "HX-Current-URL": f"http://testserver{now}"})
+
+
+def test_results_alone_come_to_a_script_with_their_place_in_the_history(
+    client: Client, acme: User, django_assert_num_queries: Any
+) -> None:
+    make_vector_version(owner=acme)
+    with django_assert_num_queries(4):
+        response = asked(client, "/?q=formal&verdict=&cursor=")
+    assert b"<html" not in response.content
+    assert "acme/formality@1.0.0" in words(response.content)
+    assert response["HX-Push-Url"] == "/?q=formal"
+    assert response["Vary"].startswith("HX-Request")
+    assert asked(client, "/?q=formali", now="/?q=formal")["HX-Replace-Url"] == "/?q=formali"
+    compressed = client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert compressed["Content-Encoding"] == "gzip"
+
+
+def test_failed_vector_looks_failed_and_says_why(client: Client, acme: User) -> None:
+    make_vector_version(owner=acme, verdict="fail")
+    page = client.get("/").content.decode()
+    assert 'class="card link vector-card is-fail"' in page
+    assert "Existence: What decides existence." in words(page)
+    assert 'class="spark flat"' in page
+
+
+def test_collection_holds_what_was_put_there(client: Client, acme: User) -> None:
+    make_vector_version(owner=acme)
+    assert "this collection is empty" in words(client.get("/collections/tone").content)
+    vector_update(actor=acme, name="formality", domain="tone")
+    page = words(client.get("/collections/tone?verdict=pass").content)
+    assert "How it sounds" in page
+    assert "acme/formality@1.0.0" in page
+    assert "Remove Verdict Passes" in page
+    assert "Remove Collection" not in page
+    assert "1 vector 0 presets" in words(client.get("/collections/").content)
+    assert "Collection Tone" in words(client.get("/?domain=tone").content)
+    assert client.get("/collections/tones").status_code == 404
+
+
+def test_works_with_answers_for_each_case(client: Client, acme: User) -> None:
+    make_vector_version(owner=acme)
+    for model, hint in (
+        ("bearing/demo", "Works as it is"),
+        (MODEL_HASH, "Works as it is"),
+        ("lab/other", "Could be carried over: same shape"),
+        ("bearing/demos", "Did you mean bearing/demo"),
+    ):
+        if model == "lab/other":
+            make_base_model("lab/other", "sha256:" + "cd" * 32)
+        page = words(client.get("/works-with", {"model": model}).content)
+        assert hint in page, model
+        assert ("acme/formality@1.0.0" in page) == (model != "bearing/demos")
+    row = make_base_model("lab/lonely", "sha256:" + "ef" * 32)
+    row.architecture = "OtherForCausalLM"
+    row.save()
+    page = words(client.get("/works-with?model=lab/lonely").content)
+    assert "Nothing of its architecture is here either" in page
+    found = words(client.get(f"/?works_on={MODEL_HASH}").content)
+    assert "Remove Works with bearing/demo" in found

@@ -72,6 +72,7 @@ class PresetSearch(Endpoint):
             owner=query.get("owner", ""),
             base_model=query.get("base_model", ""),
             model_hash=query.get("model_hash", ""),
+            domain=query.get("domain", ""),
             mine=query["mine"],
         )
         return self.render_page(PresetSerializer, rows)

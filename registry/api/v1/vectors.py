@@ -91,6 +91,7 @@ class VersionPublish(Endpoint):
             license=body["license"],
             draft_id=str(body.get("draft_id", "")),
             visibility=body.get("visibility", ""),
+            domain=body.get("domain", ""),
         )
         response = self.render(VersionSerializer, row, status=201)
         response["Location"] = links.operation("version", row.vector.owner.slug, row.vector.name, row.version)

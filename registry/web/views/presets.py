@@ -28,12 +28,14 @@ from registry.presets.selectors import (
 )
 from registry.presets.states import RELEASED, PresetState
 from registry.runs.composing import MeasureRequest, measurement_start
+from registry.web.cards import preset_card
+from registry.web.facets import PRESET_FACETS, preset_facets
 from registry.web.forms_presets import MemberFormSet, PresetForm, PresetReleaseForm, vector_choices, wishes_of
 from registry.web.http import as_text, user_of
 from registry.web.mixes import mix_view, slider_views
 from registry.web.paging import paginate
 from registry.web.uses import mix_uses
-from registry.web.views.catalog import clean_text
+from registry.web.views.catalog import clean_text, found_answer
 from steering_core.evaluation.composition.record import MIN_MEMBERS
 
 # Refusals that belong beside the form; anything else is a page of its own.
@@ -43,13 +45,32 @@ ROWS = 4
 
 @require_safe
 def preset_index(request: HttpRequest) -> HttpResponse:
-    """Published presets; `?mine=1` those that the signed-in user may change, drafts and all."""
+    """Published presets; `?mine=1` those that the signed-in user may change, drafts and all. As one types, a
+    script asks for the results alone.
+    """
     is_mine = bool(request.GET.get("mine")) and request.user.is_authenticated
     query, owner = clean_text(request, "q"), clean_text(request, "owner")
-    rows = preset_search(viewer=request.user, query=query, owner=owner, mine=is_mine)
+    found = preset_search(viewer=request.user, query=query, owner=owner, mine=is_mine)
+    chosen = {name: value for name in PRESET_FACETS if (value := clean_text(request, name))}
+    rows = found.filter(**{PRESET_FACETS[name][1]: value for name, value in chosen.items()})
     page = paginate(request, rows)
-    context = {"page": page, "q": query, "owner": owner, "is_mine": is_mine}
-    return render(request, "presets/list.html", context)
+    context = {
+        "page": page,
+        "cards": [preset_card(row) for row in page.items],
+        "n_found": rows.order_by().count(),
+        "q": query,
+        "owner": owner,
+        "is_mine": is_mine,
+        "is_filtered": bool(query or owner or chosen),
+        "facets": preset_facets(request, found, chosen),
+        "hidden": [
+            *chosen.items(),
+            *([("owner", owner)] if owner else []),
+            *([("mine", "1")] if is_mine else []),
+        ],
+        "clear_query": request.path + ("?mine=1" if is_mine else ""),
+    }
+    return found_answer(request, "presets/list.html", "presets/_answer.html", context)
 
 
 @require_safe

@@ -243,6 +243,7 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
             initial={
                 "title": vector.title,
                 "description": vector.description,
+                "domain": vector.domain,
                 "visibility": vector.visibility,
             }
         )
@@ -254,6 +255,7 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
                 "draft_id": version.pk,
                 "version": next_version(versions),
                 "visibility": _suggested(version) if is_first else vector.visibility,
+                "domain": vector.domain,
             }
         )
     if form := migrate_form(version):

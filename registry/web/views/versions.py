@@ -39,6 +39,7 @@ def vector_publish(request: HttpRequest, owner: str, name: str) -> HttpResponse:
                 license=form.cleaned_data["license"],
                 draft_id=draft_id,
                 visibility=form.cleaned_data["visibility"],
+                domain=form.cleaned_data["domain"],
             )
         except RegistryError as error:
             _refuse(form, error)
@@ -113,7 +114,9 @@ def vector_edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     form = VectorForm(request.POST)
     if form.is_valid():
         try:
-            vector_update(actor=user, owner=owner, name=name, **form.cleaned_data)
+            # What the form that was sent does not have stays as it is.
+            sent = {field: value for field, value in form.cleaned_data.items() if field in request.POST}
+            vector_update(actor=user, owner=owner, name=name, **sent)
         except RegistryError as error:
             _refuse(form, error)
         else:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from registry.accounts.access import Visibility
+from registry.catalog.states import Domain
 
 
 class Body(serializers.Serializer[Any]):
@@ -18,6 +19,13 @@ class Body(serializers.Serializer[Any]):
                 {name: [f"unknown field; known are {known}"] for name in unknown}
             )
         return dict(value)
+
+
+class DomainField(serializers.ChoiceField):
+    """On which shelf of the catalog it stands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=Domain.choices, **{"allow_blank": True, **options})
 
 
 class VisibilityField(serializers.ChoiceField):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from registry.api import links
 from registry.api.v1.serializers.vectors import VectorSerializer
-from registry.catalog.states import Access, Grade, License, Verdict
+from registry.catalog.states import Access, Domain, Grade, License, Verdict
 from registry.discovery.compatible import HINTS, Fit
 from registry.discovery.search import ORDERS, Wanted
 from registry.discovery.similar import Similar
@@ -46,6 +46,7 @@ class VectorQuery(serializers.Serializer[Any]):
     model_hash = _any_of("Of the newest version.")
     family = _any_of("Architecture of the base model: `Llama`, `Qwen3Moe`.")
     trait = _any_of("As its owner calls it, in any case.")
+    domain = _one_of(Domain.choices, "Its shelf in the catalog.")
     method = _any_of(f"{', '.join(METHODS)}, …")
     site = _any_of(f"Where it is strongest: {', '.join(SITES)}.")
     verdict = _one_of(Verdict.choices, "Of the newest version.")
@@ -61,7 +62,18 @@ class VectorQuery(serializers.Serializer[Any]):
 
 
 # Parameters that are facets as they stand; the others are compared in lower case.
-_FACETS = ("base_model", "model_hash", "family", "method", "site", "verdict", "grade", "license", "access")
+_FACETS = (
+    "base_model",
+    "model_hash",
+    "family",
+    "domain",
+    "method",
+    "site",
+    "verdict",
+    "grade",
+    "license",
+    "access",
+)
 
 
 def wanted_of(query: dict[str, Any]) -> Wanted:

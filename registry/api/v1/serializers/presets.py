@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from registry.api import links
-from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.api.v1.serializers.common import Body, DomainField, VisibilityField
 from registry.api.v1.serializers.lifecycle import NoticeSerializer
 from registry.api.v1.serializers.resolve import ResolvedModelSerializer
 from registry.catalog.gating import FILE_STATES, access_states
-from registry.catalog.states import RELEASED, VersionState
+from registry.catalog.states import RELEASED, Domain, VersionState
 from registry.presets.models import Preset, PresetMember, PresetVersion
 from registry.presets.notices import preset_notices
 from registry.presets.selectors import visible_members
@@ -29,6 +29,7 @@ class PresetQuery(serializers.Serializer[Any]):
     owner = serializers.CharField(required=False, max_length=64)
     base_model = serializers.CharField(required=False, max_length=200, help_text="Name or model hash.")
     model_hash = serializers.CharField(required=False, max_length=71)
+    domain = serializers.ChoiceField(choices=Domain.choices, required=False, help_text="Its shelf.")
     mine = serializers.BooleanField(
         required=False, default=False, help_text="Your own, unpublished ones too."
     )
@@ -75,6 +76,7 @@ class PresetBody(MixBody):
     name = serializers.CharField(max_length=129, help_text="owner/name, or a name in your own namespace.")
     title = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TITLE)
     description = serializers.CharField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
+    domain = DomainField(required=False)
     visibility = VisibilityField(required=False)
 
 
@@ -83,6 +85,7 @@ class PresetChangeBody(Body):
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TITLE)
     description = serializers.CharField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
+    domain = DomainField(required=False)
     visibility = VisibilityField(required=False)
 
 
@@ -156,6 +159,7 @@ class PresetSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    domain = DomainField()
     visibility = VisibilityField()
     created_at = serializers.DateTimeField()
     latest = PresetLatestSerializer(allow_null=True)

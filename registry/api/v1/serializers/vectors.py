@@ -10,7 +10,7 @@ from rest_framework import serializers
 from registry.accounts.access import sees
 from registry.api import links
 from registry.api.v1.serializers.base_models import BaseModelSerializer
-from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.api.v1.serializers.common import Body, DomainField, VisibilityField
 from registry.api.v1.serializers.gating import FileAccessSerializer
 from registry.api.v1.serializers.lifecycle import NoticeSerializer, RetirableSerializer
 from registry.catalog.gating import access_states, request_url
@@ -18,6 +18,7 @@ from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import vector_notices, version_notices
 from registry.catalog.selectors import version_source
 from registry.catalog.states import Access, License, Origin, Verdict, VersionState
+from registry.discovery.cards import shown_of
 from registry.discovery.similar import near_copy_notices
 from registry.serving.selectors import download_totals
 
@@ -30,6 +31,7 @@ class VectorBody(Body):
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=4000)
     trait = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    domain = DomainField(required=False)
     language = serializers.CharField(required=False, allow_blank=True, max_length=20)
     visibility = VisibilityField(required=False)
 
@@ -42,6 +44,7 @@ class PublishBody(Body):
     )
     license = serializers.ChoiceField(choices=License.choices)
     visibility = VisibilityField(required=False)
+    domain = DomainField(required=False)
     draft_id = serializers.UUIDField(
         required=False, help_text="Which extracted version; the newest when not given."
     )
@@ -64,10 +67,10 @@ class VectorLatestSerializer(serializers.Serializer[Any]):
     published_at = serializers.DateTimeField()
 
     def get_summary(self, row: VectorVersion) -> str:
-        return str((row.report or {}).get("summary", ""))
+        return str(shown_of(row)["summary"] or "")
 
     def get_window(self, row: VectorVersion) -> list[float] | None:
-        window = (row.manifest or {}).get("window")
+        window = shown_of(row)["window"]
         return None if window is None else list(window)
 
 
@@ -86,6 +89,7 @@ class VectorSerializer(RetirableSerializer):
     title = serializers.CharField()
     description = serializers.CharField()
     trait = serializers.CharField()
+    domain = DomainField()
     language = serializers.CharField(help_text="BCP 47 tag; empty if not said.")
     visibility = VisibilityField()
     access = serializers.SerializerMethodField()

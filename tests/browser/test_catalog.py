@@ -1,0 +1,61 @@
+"""Search as one types, filters, going back, and what to do where nothing fits."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from registry.catalog.vectors import vector_update
+from tests.factories import make_vector_version
+
+
+def test_search_as_one_types_keeps_focus_address_and_history(page: Page, acme: Any) -> None:
+    make_vector_version(acme, "formality")
+    make_vector_version(acme, "brief", verdict="fail", seed=1)
+    vector_update(actor=acme, name="brief", domain="verbosity", trait="brevity")
+    page.goto("/")
+    words, cards = page.get_by_label("Search vectors"), page.locator("#results .cards li h3")
+    expect(page.locator(".example")).to_contain_text("kindly reset it .")
+    page.locator("body").press("/")
+    page.keyboard.type("bri", delay=20)
+    expect(cards).to_have_text(["Brief"])
+    expect(words).to_be_focused()
+    expect(page.locator("#found-status")).to_have_text("1 vector.")
+    expect(page).to_have_url("/?q=bri")
+    page.keyboard.type("ef")
+    expect(page).to_have_url("/?q=brief")
+    # What follows renews the results without a new page.
+    page.evaluate("() => { window.isSame = true; }")
+    page.locator("#verdict-fail").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("verdict=fail"))
+    expect(page.locator("#verdict-fail")).to_be_focused()
+    expect(page.get_by_role("link", name="Remove Verdict Fails")).to_be_visible()
+    assert page.evaluate("() => window.isSame")
+    page.locator(".is-fail .reason-button").focus()
+    expect(page.locator(".is-fail").get_by_role("tooltip")).to_contain_text(
+        "Existence: What decides existence."
+    )
+    page.go_back()
+    expect(page).to_have_url("/?q=brief")
+    expect(words).to_have_value("brief")
+    page.go_back()
+    expect(page).to_have_url("/")
+    expect(words).to_have_value("")
+    expect(cards).to_have_count(2)
+    words.fill("zebra")
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(page.get_by_role("link", name="brevity")).to_be_visible()
+    expect(page.locator("#results").get_by_role("link", name="Upload pairs")).to_be_visible()
+
+
+def test_filters_are_a_sheet_on_a_phone_that_stays_open(page: Page, acme: Any) -> None:
+    make_vector_version(acme, "formality")
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.goto("/?q=form")
+    expect(page.locator("#verdict-pass")).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    page.locator("#verdict-pass").click()
+    expect(page).to_have_url(re.compile("verdict=pass"))
+    expect(page.locator("#verdict-pass")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
