@@ -19,16 +19,11 @@ from rest_framework.views import APIView
 from registry.accounts.models import User
 from registry.api.deprecation import Deprecation
 from registry.api.errors import LengthError
-from registry.api.files import IMMUTABLE, SHORT
+from registry.api.files import GRANTED_SECONDS, IMMUTABLE, KEPT_SECONDS
 from registry.api.idempotency import once
 from registry.api.pagination import Cursor
 from registry.api.parsers import JsonBody
 from registry.core.errors import NotFoundError
-
-# For how long nginx may answer everybody without asking again, by what the answer may be kept for elsewhere,
-# and a token with a file that it was let have. A yank, a change to private and a revocation show within this.
-KEPT_SECONDS = {IMMUTABLE: 60, SHORT: 10}
-GRANTED_SECONDS = 5
 
 
 class JsonOnly(BaseContentNegotiation):
@@ -84,19 +79,25 @@ class Endpoint(APIView):
             allowance.mark(response)
         if self.deprecation:
             self.deprecation.mark(response)
-        if request.headers.get("X-Bearing-Keep") and response.status_code == 200:
-            self._let_keep(response, is_granted=request.auth is not None)
+        if request.headers.get("X-Bearing-Ask"):
+            return self._answer_nginx(request, response)
+        if request.headers.get("X-Bearing-Keep") and request.auth is None and response.status_code == 200:
+            _let_keep(response)
         return response
 
-    def _let_keep(self, response: Any, *, is_granted: bool) -> None:
-        """nginx asks so that it may answer again for a moment: everybody with what everybody gets, and a
-        token with the file that it got. Not everybody with downloads by name, since they are counted.
+    def _answer_nginx(self, request: Request, response: Any) -> Any:
+        """Whether the caller may have this file, and where it lies, in place of the file. With 403 nginx asks
+        again for the caller, who is told what the matter is.
         """
-        caching = response["Cache-Control"]
-        if is_granted and self.bucket == "files":
+        path = response.headers.pop("X-Accel-Redirect", "")
+        response.status_code = 204 if path else 403
+        response["X-Bearing-File"] = path
+        if path and request.auth is not None:
             response["X-Accel-Expires"] = str(GRANTED_SECONDS)
-        elif not is_granted and caching in KEPT_SECONDS and (self.bucket != "files" or caching == IMMUTABLE):
-            response["X-Accel-Expires"] = str(KEPT_SECONDS[caching])
+        elif path and response["Cache-Control"] == IMMUTABLE and "ref" not in self.kwargs:
+            # Not by a vector's name, since those downloads are counted.
+            _let_keep(response)
+        return response
 
     @property
     def user(self) -> User:
@@ -153,3 +154,9 @@ class UnknownPath(Endpoint):
         raise NotFoundError(
             "there is nothing at this path; /api/v1/openapi.json lists the paths", code="request.not_found"
         )
+
+
+def _let_keep(response: Any) -> None:
+    """nginx asks so that it may answer others: with what everybody gets, for a moment."""
+    if seconds := KEPT_SECONDS.get(response["Cache-Control"]):
+        response["X-Accel-Expires"] = str(seconds)

@@ -23,8 +23,10 @@ from registry.storage.services import blob_read
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
-# What nginx keeps goes through the app once, and lies in memory.
-KEPT_BYTES = 8 * 2**20
+# For how long nginx may give everybody an answer without asking again, by what it may be kept for elsewhere;
+# and a token a file that it was let have. A yank, a change to private, a revocation show within this.
+KEPT_SECONDS = {IMMUTABLE: 60, SHORT: 10}
+GRANTED_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,15 @@ def _own_response(file: ServedFile, span: tuple[int, int] | None) -> HttpRespons
 
 def _elsewhere(request: Request, file: ServedFile, span: tuple[int, int] | None) -> HttpResponse | None:
     """An answer whose bytes others send; None where the app has to: for a range that it does not grant, since
-    they would, and for what nginx wants to keep, since that has to be verified.
+    they would.
     """
     mode, wants_range = settings.SERVE_FILES, "Range" in request.headers
     if mode == "app" or (wants_range and span is None):
         return None
     if mode == "accel":
-        if request.headers.get("X-Bearing-Keep") and file.size_bytes <= KEPT_BYTES:
-            return None
-        path = blob_store().inner_path(file.sha256, _shown(file), seconds=settings.FILE_LINK_SECONDS)
+        # nginx may come back to it for as long as it keeps the answer.
+        seconds = settings.FILE_LINK_SECONDS + max(KEPT_SECONDS.values())
+        path = blob_store().inner_path(file.sha256, _shown(file), seconds=seconds)
         response = _with_headers(HttpResponse(headers={"X-Accel-Redirect": path}), file)
         # nginx says this itself, and would say it twice.
         del response["Accept-Ranges"]

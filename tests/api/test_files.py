@@ -187,15 +187,35 @@ def test_behind_nginx_the_app_answers_what_nginx_would_get_wrong(nobody: Api) ->
 
 
 @pytest.mark.usefixtures("version", "behind_nginx")
-def test_what_nginx_keeps_is_verified_and_public_by_digest(nobody: Api, owner: Api) -> None:
-    keep = {"X-Bearing-Keep": "1"}
-    answer = nobody.get(f"/blobs/sha256:{HEX}", **keep)
-    assert (answer.content, answer["X-Accel-Expires"]) == (DATA, "60")
-    assert not nobody.get(PATH, **keep).has_header("X-Accel-Expires")
-    assert not nobody.get(f"/blobs/sha256:{HEX}").has_header("X-Accel-Expires")
-    for visibility in ("unlisted", "private"):
+def test_nginx_is_told_where_a_file_lies_and_for_how_long_it_may_give_it(nobody: Api, owner: Api) -> None:
+    ask = {"X-Bearing-Ask": "1"}
+    digest = f"/blobs/sha256:{HEX}"
+    by_name = (PATH, PATH.replace("1.0.0", f"sha256:{HEX}"))
+    for api, path, seconds in (
+        (nobody, digest, "60"),
+        # Those are counted, by address.
+        *((nobody, path, None) for path in by_name),
+        *((owner, path, "5") for path in (digest, *by_name)),
+    ):
+        answer = api.get(path, **ask)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer["X-Bearing-File"] == f"/_blobs/{blob_key(HEX)}"
+        assert not answer.has_header("X-Accel-Redirect")
+        assert (answer["ETag"], answer["Repr-Digest"]) == (f'"{HEX}"', digest_header(DATA))
+        assert answer.get("X-Accel-Expires") == seconds, path
+    for visibility, seen in (("unlisted", 204), ("private", 403)):
         owner.patch("/vectors/acme/formality", {"visibility": visibility})
-        assert not nobody.get(f"/blobs/sha256:{HEX}", **keep).has_header("X-Accel-Expires")
+        answer = nobody.get(digest, **ask)
+        assert (answer.status_code, answer.has_header("X-Accel-Expires")) == (seen, False)
+        assert owner.get(digest, **ask)["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.usefixtures("version", "behind_nginx")
+def test_nginx_is_told_nothing_about_what_is_no_file(nobody: Api) -> None:
+    for path in (PATH.replace("1.0.0", "9.0.0"), f"{PATH}?format=gguf", f"{PATH}?format=nothing"):
+        answer = nobody.get(path, **{"X-Bearing-Ask": "1"})
+        assert (answer.status_code, answer["X-Bearing-File"]) == (403, "")
+        assert not answer.has_header("X-Accel-Expires")
 
 
 @pytest.fixture
@@ -239,21 +259,3 @@ def test_no_signed_address_is_made_before_access_is_decided(
     answer = request.getfixturevalue(who).get(PATH)
     assert (answer.status_code, answer.has_header("Location")) == (404, False)
     assert owner.get(PATH).status_code == 302
-
-
-@pytest.mark.usefixtures("private", "behind_nginx")
-def test_nginx_may_answer_a_token_with_its_file_again(owner: Api) -> None:
-    keep = {"X-Bearing-Keep": "1"}
-    for path in (PATH, f"/blobs/sha256:{HEX}"):
-        answer = owner.get(path, **keep)
-        assert (answer.content, answer["X-Accel-Expires"]) == (DATA, "5")
-        assert answer["Cache-Control"] == "private, no-store"
-    for path in ("/vectors/acme/formality/versions/1.0.0", PATH.replace("1.0.0", "9.0.0")):
-        assert not owner.get(path, **keep).has_header("X-Accel-Expires")
-
-
-@pytest.mark.usefixtures("version", "behind_nginx")
-def test_what_is_too_large_to_keep_is_sent_by_nginx(nobody: Api, monkeypatch: Any) -> None:
-    monkeypatch.setattr("registry.api.files.KEPT_BYTES", len(DATA) - 1)
-    answer = nobody.get(f"/blobs/sha256:{HEX}", **{"X-Bearing-Keep": "1"})
-    assert answer.has_header("X-Accel-Redirect")

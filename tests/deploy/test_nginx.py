@@ -1,11 +1,12 @@
 """deploy/nginx.conf in a real nginx, with only its addresses, folders and TLS changed, before a small app.
 
-The app decides as `registry.api.files` does: X-Accel-Redirect to a folder or to S3, or a body to be kept.
+The app decides as `registry.api` does: where a file lies, in a folder or in S3, and what may be kept.
 """
 
 import http.client
 import json
 import re
+import secrets
 import shutil
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from tests.deploy.compose_reader import ROOT
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on this machine")
 
 DOWNLOAD = "/api/v1/vectors/a/b/versions/1.0.0/download"
+# nginx does not ask where such a file lies: it is told by X-Accel-Redirect.
+OTHER = "/a/b/resolve/main/vector.safetensors"
 DATA = bytes(range(256)) * 8
 HEX = "ab" * 32
 ETAG = f'"{HEX}"'
@@ -42,6 +45,9 @@ class App:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     status: int = 200
+    # In answer to nginx, which asks where a file lies; empty for what only the app can answer.
+    file: str = ""
+    expires: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -65,12 +71,20 @@ def server() -> Iterator[tuple[App, int]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             app.asked.append({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(app.status)
-            for name, value in app.headers.items():
+            status, headers, body = app.status, app.headers, app.body
+            if self.headers.get("X-Bearing-Ask"):
+                status, body = (204 if app.file else 403), b""
+                headers = {**headers, "X-Bearing-File": app.file}
+                headers.pop("X-Accel-Redirect", None)
+                if app.expires:
+                    headers["X-Accel-Expires"] = app.expires
+            self.send_response(status)
+            for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(app.body)))
+            if status != 204:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(app.body)
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             return None
@@ -131,12 +145,18 @@ def nginx(server: tuple[App, int], s3_server: str, tmp_path_factory: Any) -> Ite
 
 @pytest.fixture(params=["folder", "s3"])
 def front(request: pytest.FixtureRequest, nginx: Front) -> Front:
-    """The app sends every download to nginx, for bytes in a folder or in S3."""
+    """The app lets everybody have every file, from a folder or from S3."""
     store = LocalBlobStore(nginx.blobs) if request.param == "folder" else nginx.s3
-    nginx.app.asked.clear()
-    nginx.app.status, nginx.app.body = 200, b""
-    nginx.app.headers = {
-        "X-Accel-Redirect": store.inner_path(HEX, SHOWN, seconds=60),
+    lies_at(nginx.app, store.inner_path(HEX, SHOWN, seconds=60))
+    return nginx
+
+
+def lies_at(app: App, path: str, expires: str = "") -> None:
+    """What the app says of a file in the store."""
+    app.asked.clear()
+    app.status, app.body, app.file, app.expires = 200, b"", path, expires
+    app.headers = {
+        "X-Accel-Redirect": path,
         "Content-Type": "application/vnd.test",
         "Content-Disposition": SHOWN.disposition,
         "Cache-Control": "private, no-store",
@@ -147,37 +167,46 @@ def front(request: pytest.FixtureRequest, nginx: Front) -> Front:
         "Warning": '299 - "yanked: wrong sign"',
         "RateLimit": '"files";r=1;t=2',
     }
-    return nginx
 
 
-def test_accel_sends_the_bytes_under_the_headers_of_the_app(front: Front) -> None:
-    answer = front.get(Authorization="Bearer brg_x")
+@pytest.mark.parametrize("path", [DOWNLOAD, OTHER])
+def test_bytes_come_under_the_headers_of_the_app(front: Front, path: str) -> None:
+    answer = front.get(path, Authorization="Bearer brg_x")
     assert (answer.status_code, answer.content) == (200, DATA)
+    # Of one request, and wrong for the next, which the app may not be asked about.
+    passing = {"X-Request-Id", "RateLimit"} if path == DOWNLOAD else set()
     for name, value in front.app.headers.items():
         if name != "X-Accel-Redirect":
-            assert answer.headers.get_list(name) == [value], name
-    assert "X-Accel-Redirect" not in answer.headers
+            assert answer.headers.get_list(name) == ([] if name in passing else [value]), name
+    assert not {"X-Accel-Redirect", "X-Bearing-File"} & {*answer.headers}
     assert answer.headers.get_list("Accept-Ranges") == ["bytes"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert not [name for name in answer.headers if name.startswith("x-amz-id")]
 
 
-def test_accel_sends_parts_and_resumes_by_the_etag_of_the_app(front: Front) -> None:
-    part = front.get(Range="bytes=5-9", If_Range=ETAG)
+@pytest.mark.parametrize("path", [DOWNLOAD, OTHER])
+def test_parts_are_resumed_by_the_etag_of_the_app(front: Front, path: str) -> None:
+    part = front.get(path, Range="bytes=5-9", If_Range=ETAG)
     assert (part.status_code, part.content) == (206, DATA[5:10])
     assert part.headers["Content-Range"] == f"bytes 5-9/{len(DATA)}"
     assert part.headers["ETag"] == ETAG
+    assert (len(front.app.asked), front.app.asked[0]["if-range"]) == (1, ETAG)
 
 
-def test_accel_answers_no_condition_by_a_date(front: Front) -> None:
-    answer = front.get(If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT", If_None_Match='"other"')
+@pytest.mark.parametrize("path", [DOWNLOAD, OTHER])
+def test_no_condition_by_a_date_is_answered(front: Front, path: str) -> None:
+    answer = front.get(path, If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT", If_None_Match='"other"')
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert front.app.asked[0]["if-none-match"] == '"other"'
+    answer = front.get(path, If_Modified_Since="Fri, 01 Jan 2100 00:00:00 GMT")
     assert (answer.status_code, answer.content) == (200, DATA)
 
 
-def test_lost_file_is_a_problem(front: Front) -> None:
-    store = LocalBlobStore(front.blobs) if "_blobs" in front.app.headers["X-Accel-Redirect"] else front.s3
-    front.app.headers["X-Accel-Redirect"] = store.inner_path("cd" * 32, SHOWN, seconds=60)
-    answer = front.get()
+@pytest.mark.parametrize("path", [DOWNLOAD, OTHER])
+def test_lost_file_is_a_problem(front: Front, path: str) -> None:
+    store = LocalBlobStore(front.blobs) if "_blobs" in front.app.file else front.s3
+    lies_at(front.app, store.inner_path("cd" * 32, SHOWN, seconds=60))
+    answer = front.get(path)
     # S3 does not tell a key that is missing from one that is refused, and moto gives 403 too.
     found = (answer.status_code, answer.json()["code"])
     assert found == ((500, "blob.missing") if isinstance(store, LocalBlobStore) else (503, "unavailable"))
@@ -190,20 +219,52 @@ def test_inner_paths_are_nobodys_to_name(nginx: Front) -> None:
         assert nginx.get(path).status_code == 404
 
 
-def test_public_file_by_digest_is_kept_for_as_long_as_the_app_says(nginx: Front) -> None:
-    keep(nginx.app, "300")
-    first, second = nginx.get(f"/api/v1/blobs/sha256:{HEX}"), nginx.get(f"/api/v1/blobs/sha256:{HEX}")
-    assert first.content == second.content == DATA
-    assert len(nginx.app.asked) == 1
-    assert nginx.app.asked[0]["x-bearing-keep"] == "1"
-    assert second.headers["ETag"] == ETAG
-    assert second.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert "X-Accel-Expires" not in second.headers
-    assert "X-Request-Id" not in second.headers
-    part = nginx.get(f"/api/v1/blobs/sha256:{HEX}", Range="bytes=0-3")
-    assert (part.status_code, part.content) == (206, DATA[:4])
-    assert nginx.get(f"/api/v1/blobs/sha256:{HEX}", If_None_Match=ETAG).status_code == 304
-    assert len(nginx.app.asked) == 1
+def test_the_app_is_asked_once_for_as_long_as_it_says(front: Front) -> None:
+    path = f"/api/v1/blobs/sha256:{secrets.token_hex(32)}"
+    for address, tokens in (
+        (path, ("", "", "Bearer x", "Bearer x", "Bearer y")),
+        (DOWNLOAD, ("Bearer z",) * 2),
+    ):
+        lies_at(front.app, front.app.file, "5")
+        for token in tokens:
+            answer = front.get(address, **({"Authorization": token} if token else {}))
+            assert (answer.content, answer.headers["ETag"]) == (DATA, ETAG)
+        asked = [(asked.get("authorization", ""), asked["x-bearing-ask"]) for asked in front.app.asked]
+        assert asked == [(token, "1") for token in dict.fromkeys(tokens)]
+
+
+def test_what_may_not_be_had_is_told_by_the_app(nginx: Front) -> None:
+    lies_at(nginx.app, "")
+    nginx.app.status, nginx.app.body = 404, b"{}"
+    nginx.app.headers = {"Content-Type": "application/problem+json", "X-Error-Code": "vector.not_found"}
+    for _ in range(2):
+        answer = nginx.get(Authorization="Bearer brg_nobody")
+        assert (answer.status_code, answer.content) == (404, b"{}")
+        assert answer.headers["X-Error-Code"] == "vector.not_found"
+    assert [asked.get("x-bearing-ask", "") for asked in nginx.app.asked] == ["1", "", "1", ""]
+
+
+def test_downloads_that_are_counted_reach_the_app_each_time(front: Front) -> None:
+    for _ in range(2):
+        assert front.get().content == DATA
+    assert len(front.app.asked) == 2
+
+
+def test_file_is_asked_about_again_once_its_time_is_over(front: Front) -> None:
+    path = f"/api/v1/blobs/sha256:{secrets.token_hex(32)}"
+    lies_at(front.app, front.app.file, "1")
+    assert front.get(path).status_code == 200
+    # It was made private meanwhile.
+    lies_at(front.app, "")
+    front.app.status, front.app.headers = 404, {}
+
+    assert wait_until(lambda: front.get(path).status_code == 404, timeout_seconds=5, pause_seconds=0.2)
+
+
+def test_nobody_asks_in_the_name_of_nginx(nginx: Front) -> None:
+    lies_at(nginx.app, "")
+    nginx.get("/api/v1/vectors", X_Bearing_Ask="1", X_Bearing_Keep="1")
+    assert not {"x-bearing-ask", "x-bearing-keep"} & {*nginx.app.asked[0]}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/resolve?reference=", "/api/v1/vectors/a/b/versions/"])
@@ -217,59 +278,13 @@ def test_what_a_public_name_stands_for_is_kept_by_what_was_asked(nginx: Front, p
     assert len(nginx.app.asked) == 3
 
 
-def test_downloads_by_name_are_not_kept(nginx: Front) -> None:
-    keep(nginx.app, "10")
-    for _ in range(2):
-        nginx.get()
-    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", ""]
-
-
-def test_file_is_kept_for_the_token_that_was_let_have_it(nginx: Front) -> None:
-    path = f"/api/v1/blobs/sha256:{'12' * 32}"
-    for address in (path, DOWNLOAD):
-        keep(nginx.app, "5")
-        for token in ("brg_x", "brg_x", "brg_y"):
-            assert nginx.get(address, Authorization=f"Bearer {token}").content == DATA
-        asked = [(asked["authorization"], asked["x-bearing-keep"]) for asked in nginx.app.asked]
-        assert asked == [("Bearer brg_x", "1"), ("Bearer brg_y", "1")]
-    # What a token may have is not what everybody may have.
-    nginx.app.status, nginx.app.headers = 404, {}
-    assert nginx.get(path).status_code == 404
-    assert nginx.get(path, Authorization="Basic brg_x").status_code == 404
-
-
-def test_names_that_a_token_asks_for_are_not_kept(nginx: Front) -> None:
-    keep(nginx.app, "10")
-    for _ in range(2):
-        nginx.get("/api/v1/vectors/a/b/versions/7.0.0", Authorization="Bearer brg_x")
-    assert [asked.get("x-bearing-keep", "") for asked in nginx.app.asked] == ["", ""]
-
-
-def test_conditions_and_parts_reach_the_app_where_nothing_is_kept(nginx: Front) -> None:
-    keep(nginx.app, "")
-    path = f"/api/v1/blobs/sha256:{'78' * 32}"
-    nginx.get(path, Authorization="Bearer brg_x", If_None_Match=ETAG, Range="bytes=0-3", If_Range=ETAG)
-    assert nginx.app.asked[0]["if-none-match"] == nginx.app.asked[0]["if-range"] == ETAG
-    assert nginx.app.asked[0]["range"] == "bytes=0-3"
-
-
 @pytest.mark.parametrize(("status", "expires"), [(200, ""), (404, ""), (200, "0")])
 def test_nothing_is_kept_unless_the_app_says_so(nginx: Front, status: int, expires: str) -> None:
     keep(nginx.app, expires)
     nginx.app.status = status
-    path = f"/api/v1/blobs/sha256:{'34' * 32}"
+    path = f"/api/v1/vectors/a/{secrets.token_hex(4)}/versions/1.0.0"
     assert {nginx.get(path).status_code for _ in range(2)} == {status}
     assert len(nginx.app.asked) == 2
-
-
-def test_kept_file_is_asked_for_again_once_its_time_is_over(nginx: Front) -> None:
-    keep(nginx.app, "1")
-    path = f"/api/v1/blobs/sha256:{'56' * 32}"
-    assert nginx.get(path).status_code == 200
-    # It was made private meanwhile.
-    nginx.app.status, nginx.app.headers = 404, {}
-
-    assert wait_until(lambda: nginx.get(path).status_code == 404, timeout_seconds=5, pause_seconds=0.2)
 
 
 def test_upload_that_is_too_large_is_a_problem(nginx: Front) -> None:
