@@ -98,6 +98,11 @@ def test_extract_certifies_the_vector_that_it_stores(run: Run) -> None:
     assert certificate.tensor_digest == vector.tensor_digest
     assert certificate.model_hash == vector.model.model_hash
     assert run.events.filter(stage="certify").exists()
+    told = [event.data for event in run.events.exclude(data={})]
+    assert [facts["kind"] for facts in told[:3]] == ["places", "effects", "place"]
+    assert told[2]["block"] == version.report["selection"]["block"]
+    assert len(told[0]["places"]) == len(version.report["selection"]["blocks"])
+    assert {facts["name"] for facts in told[3:]} == set(version.report["sections"])
 
 
 def test_extract_of_a_vector_that_cannot_be_certified_succeeds_and_says_why(
