@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS = {
         "registry.api.examples.with_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "RunKindEnum": "registry.runs.models.Run.Kind",
+        "NotificationKindEnum": "registry.notifications.models.Kind",
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",
         "UploadStateEnum": "registry.uploads.states.UploadState",
