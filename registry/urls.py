@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from registry.api.endpoint import UnknownPath
+from registry.web.views.crawlers import robots, site_map, site_map_part
 from registry.web.views.health import healthz
 
 urlpatterns = [
     path("healthz", healthz),
+    path("robots.txt", robots),
+    path("sitemap.xml", site_map),
+    path("sitemap-<section>.xml", site_map_part, name="sitemap"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/second-factor/", include("allauth.mfa.urls")),

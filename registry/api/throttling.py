@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
@@ -93,9 +94,9 @@ class PageThrottleMiddleware:
         allowance = request.META["bearing.pages"] = spend("pages", caller, is_known=False)
         if allowance is None or not allowance.is_exceeded:
             return None
-        text = f"Too many pages at once; the next one is welcome in {allowance.reset_seconds} s.\n"
-        headers = {"Retry-After": str(allowance.reset_seconds)}
-        return HttpResponse(text, status=429, content_type="text/plain; charset=utf-8", headers=headers)
+        # Without the request, so that nothing is read for whom the page shows.
+        page = render_to_string("429.html", {"seconds": allowance.reset_seconds})
+        return HttpResponse(page, status=429, headers={"Retry-After": str(allowance.reset_seconds)})
 
 
 def spend(bucket: str, caller: str, *, is_known: bool) -> Allowance | None:

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.views.defaults import server_error
 
 from registry.web.converters import ReferenceConverter
+from tests.factories import make_user, make_vector_version
 from tests.web.pages import words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,3 +79,26 @@ def test_page_answers_head_and_refuses_post(client: Client, page: str) -> None:
 def test_reference_in_an_address_is_latest_an_alias_a_version_or_a_digest(text: str) -> None:
     assert re.fullmatch(ReferenceConverter.regex, text)
     assert ReferenceConverter().to_url(text) == text
+
+
+@pytest.mark.django_db
+def test_crawlers_find_what_is_public_and_nothing_else(client: Client) -> None:
+    acme = make_user("acme")
+    make_vector_version(owner=acme)
+    make_vector_version(owner=acme, name="hidden", visibility="private", seed=1)
+    make_vector_version(owner=acme, name="unlisted", visibility="unlisted", seed=2)
+    robots = client.get("/robots.txt").content.decode()
+    assert "Disallow: /settings/" in robots
+    assert "Sitemap: http://testserver/sitemap.xml" in robots
+    assert "sitemap-vectors.xml" in client.get("/sitemap.xml").content.decode()
+    vectors = client.get("/sitemap-vectors.xml").content.decode()
+    assert "<loc>http://testserver/acme/formality</loc>" in vectors
+    assert "hidden" not in vectors
+    assert "unlisted" not in vectors
+    assert "/docs/quickstart</loc>" in client.get("/sitemap-docs.xml").content.decode()
+    assert client.get("/sitemap-none.xml").status_code == 404
+
+
+def test_page_of_too_many_pages_needs_no_request_and_says_when() -> None:
+    html = render_to_string("429.html", {"seconds": 12})
+    assert "welcome in 12 s" in html
