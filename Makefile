@@ -50,6 +50,11 @@ test-engines: $(RUNTIME) $(TOOLS)  ## vectors in llama.cpp, repeng and steering-
 test-hub: $(RUNTIME) $(TOOLS)  ## huggingface_hub 2.x and 0.x against the whole service, a minute
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/hub $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(RUNTIME) $(TOOLS)  ## pictures of every page into docs/screenshots/, minutes; ARGS="--data .bearing/shots --only vector"
+	@$(BIN)/python tests/chromium.py
+	@PYTHONPATH=. $(BIN)/python tests/screenshots.py $(ARGS)
+
 .PHONY: check
 check: lint types contracts service-check openapi-check deploy-check  ## lint, types, contracts, migrations, settings, OpenAPI, containers
 

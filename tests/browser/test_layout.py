@@ -1,4 +1,6 @@
-"""Every page at two widths and in both colour schemes: nothing overflows, and axe finds nothing."""
+"""Every page at two widths and in both colour schemes: nothing overflows, axe finds nothing, nothing comes
+from elsewhere, and nothing breaks the content security policy.
+"""
 
 from typing import Any
 
@@ -48,7 +50,14 @@ def addresses(acme: Any) -> list[str]:
         f"/runs/{waiting.pk}",
         f"/runs/{published.run.pk}",
         "/settings/tokens/",
+        "/docs/",
+        "/docs/?q=window",
+        "/docs/concepts",
+        "/docs/report",
+        "/docs/engines",
         "/docs/api",
+        "/docs/api/runs",
+        "/styleguide",
         "/accounts/password/change/",
         "/no/such/page",
     ]
@@ -70,14 +79,24 @@ def measured_preset(acme: Any) -> Any:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_page_never_scrolls_sideways(signed_in: Page, addresses: list[str], width: int) -> None:
+def test_page_never_scrolls_sideways_and_keeps_to_itself(
+    signed_in: Page, addresses: list[str], width: int, live_server: Any
+) -> None:
     signed_in.set_viewport_size({"width": width, "height": 780})
+    asked: list[str] = []
+    signed_in.on("request", lambda request: asked.append(request.url))
+    signed_in.add_init_script(
+        "window.broken = []; document.addEventListener('securitypolicyviolation',"
+        " event => window.broken.push(`${event.violatedDirective} ${event.blockedURI}`));"
+    )
     for address in addresses:
         signed_in.goto(address)
         too_wide = signed_in.evaluate(
             "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert too_wide <= 0, address
+        assert signed_in.evaluate("() => window.broken") == [], address
+    assert [url for url in asked if not url.startswith((live_server.url, "data:", "blob:"))] == []
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

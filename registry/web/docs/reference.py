@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 from registry.core.markdown import render_trusted
 from registry.web.docs.site import FOLDER
 
+# Names that the document has for "or nothing".
+EMPTY = {"BlankEnum": "empty", "NullEnum": "null"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -132,7 +134,9 @@ def _operation(method: str, path: str, found: dict[str, Any]) -> Operation:
 def _title(operation_id: str) -> str:
     """`vectors_version_download` -> "Download vectors version"."""
     *nouns, verb = operation_id.split("_")
-    return " ".join([verb.capitalize(), *nouns])
+    is_thing = verb in ("events", "statistics", "facets", "downloads", "report", "lineage", "uses", "similar")
+    words = [*nouns, verb] if is_thing else [verb, *nouns]
+    return " ".join(words).capitalize()
 
 
 def _parameter(found: dict[str, Any]) -> Value:
@@ -173,10 +177,10 @@ def _kind(schema: dict[str, Any]) -> Kind:
     """A schema in a few words: "list of Run", "text or null", "pass | warn | fail"."""
     if "$ref" in schema:
         name = _name(schema["$ref"])
-        return Kind(name, name)
+        return Kind(EMPTY[name]) if name in EMPTY else Kind(name, name)
     for key in ("allOf", "oneOf", "anyOf"):
         if key in schema:
-            kinds = [_kind(part) for part in schema[key]]
+            kinds = list(dict.fromkeys(_kind(part) for part in schema[key]))
             schema_name = next((kind.schema for kind in kinds if kind.schema), "")
             return Kind(" or ".join(kind.words for kind in kinds), schema_name)
     if "enum" in schema:
