@@ -54,7 +54,7 @@ GROUPS = (
     Group(
         "Start",
         (
-            _doc("quickstart", "Quick start", "From pairs of texts to a published vector in ten minutes."),
+            _doc("quickstart", "Quick start", "From pairs of texts to a published vector, step by step."),
             _doc("concepts", "Concepts", "Vector, strength, multiplier, window: the ideas, with pictures."),
             _doc("datasets", "Datasets", "What makes good pairs, and every form of file that is read."),
             _doc("report", "Reading a report", "What the verdicts, curves and controls say."),
