@@ -48,7 +48,8 @@ def play_stream(job: Job, *, after: str = "") -> HttpResponseBase:
     if known != FIRST and _has_all(job, known):
         # Tells a browser, which would come back for ever, that there is no more.
         return HttpResponse(status=204)
-    connection.close()
+    if not connection.in_atomic_block:
+        connection.close()
     response = StreamingHttpResponse(_events(job, known), content_type=MEDIA_TYPE)
     # nginx would collect it first.
     response["X-Accel-Buffering"] = "no"

@@ -56,7 +56,7 @@ class Processes:
         """What a command prints; it must end well within a minute."""
         return subprocess.check_output(command, cwd=ROOT, env=self.environment(), text=True, timeout=60)
 
-    def start_worker(self, concurrency: int = 2) -> subprocess.Popen[bytes]:
+    def start_worker(self, concurrency: int = 2, queues: str = "gpu,cpu") -> subprocess.Popen[bytes]:
         """A worker that is ready to hear the doorbell."""
         worker = self.start(
             *(
@@ -71,7 +71,7 @@ class Processes:
                 "-c",
                 str(concurrency),
             ),
-            *("-Q", "gpu,cpu", "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+            *("-Q", queues, "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
         )
         log = self.folder / f"{len(self.children) - 1}.log"
         end = time.monotonic() + 60
