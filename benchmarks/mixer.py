@@ -3,8 +3,8 @@
     make bench-mixer [ARGS="--people 20 --moves 20"]
 
 Starts the whole service as `make serve` does, with its default threads and one playground worker, and asks it
-over HTTP as a browser would: a POST, then the stream. In the crowd all people ask at the same moment, and pages
-are asked for meanwhile. Prints a table and writes benchmarks/results/mixer.json.
+over HTTP as a browser would: a POST, then the stream. In the crowd all people ask at the same moment, and
+pages are asked for meanwhile. Prints a table and writes benchmarks/results/mixer.json.
 """
 
 import argparse
