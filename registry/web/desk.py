@@ -119,7 +119,8 @@ class Desk:
 
     def removed(self, reference: str) -> "Desk":
         """Without a vector."""
-        return replace(self, faders=tuple(f for f in self.faders if f.reference != reference))
+        faders = tuple(fader for fader in self.faders if fader.reference != reference)
+        return replace(self, faders=faders, preset=self.preset if faders else "")
 
     def compared(self) -> "Desk":
         """With a second mix, which begins as the first; without it where there was one."""
@@ -203,7 +204,7 @@ def _desk(values: QueryDict, faders: tuple[Fader, ...], is_compared: bool, probl
 
 
 def _fader(text: str, problems: list[str]) -> Fader | None:
-    found = _FADER.fullmatch(text)
+    found = _FADER.fullmatch(text.replace("\0", ""))
     if found is None:
         problems.append(f"“{text[:80]}” is no vector with a strength; expected owner/name@1.0.0:0.2.")
         return None
@@ -237,4 +238,5 @@ def _chosen(text: str, choices: Sequence[str], what: str, problems: list[str]) -
 
 
 def _short(value: float) -> str:
-    return f"{value:.4g}"
+    """With up to four decimals, and never with an exponent."""
+    return f"{value:.4f}".rstrip("0").rstrip(".")

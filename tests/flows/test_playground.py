@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from registry.core.valkey import valkey
 from registry.playground import line
@@ -15,6 +16,7 @@ from registry.playground.limits import Caller
 from registry.playground.services import play_get, play_start
 from registry.playground.wishes import Channel, Job, Wish
 from tests.demo_vectors import demo_artifact
+from tests.factories import make_token
 from workers.tasks.playground import play
 
 ADA = Caller("user:ada", "user:ada", True)
@@ -85,6 +87,31 @@ def test_a_mix_changes_the_text_and_strength_0_does_not(owner: Any) -> None:
     line.stop(taken.id, "cancelled")
     line.line_enter(taken)
     assert written(newer)[1].data["code"] == "playground.cancelled"
+    # The same over REST: ask, watch, stop.
+    api = Client(headers={"Authorization": f"Bearer {make_token(owner)}"})
+    wish = {
+        "base_model": "bearing/demo",
+        **SOME,
+        "mixes": [[{"reference": "acme/formality", "strength": 0.9}]],
+    }
+    started = api.post("/api/v1/playground/requests", wish, "application/json")
+    assert started.status_code == 202, started.content
+    said = started.json()
+    assert said["cautions"][0]["code"] == "mix.beyond_window"
+    line.watched(said["id"], seconds=600)
+    play()
+    here = f"/api/v1/playground/requests/{said['id']}"
+    shown = api.get(here).json()
+    assert (shown["state"], shown["texts"]["neutral"]) == ("done", texts["neutral"])
+    lines = b"".join(api.get(f"{here}/stream").streaming_content).decode()  # type: ignore[attr-defined]
+    assert [kind for kind in ("queued", "warning", "steered", "done") if f"event: {kind}" in lines][
+        -1
+    ] == "done"
+    last_id = lines.rpartition("id: ")[2].partition("\n")[0]
+    assert api.get(f"{here}/stream", headers={"Last-Event-ID": last_id}).status_code == 204
+    assert Client().get(here).status_code == 404
+    assert api.delete(here).status_code == 204
+
     far = asked(owner, 0.1, prompt="soup " * 790, format="plain", max_new_tokens=1)
     assert written(far)[1].data["code"] in ("injection.prompt_length", "playground.failed")
 

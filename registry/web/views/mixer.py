@@ -7,6 +7,7 @@ posted here, and the answer waits for the texts.
 import secrets
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -23,7 +24,7 @@ from registry.playground.events import watch
 from registry.playground.limits import Caller, caller_of
 from registry.playground.services import Snapshot, play_cancel, play_get, play_start, snapshot_of
 from registry.playground.streams import play_stream
-from registry.playground.wishes import MAX_SEED, MAX_TOKENS
+from registry.playground.wishes import MAX_PROMPT, MAX_SEED, MAX_TOKENS
 from registry.presets.drafts import PresetWish, preset_create
 from registry.presets.states import MixMode
 from registry.web.desk import Desk, from_form, from_query
@@ -44,11 +45,11 @@ def mixer(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, settled(request.user, from_query(request.GET)))
     desk = from_form(request.POST)
-    if reference := request.POST.get("add", "")[:300]:
+    if reference := _said(request, "add"):
         desk = desk.added(reference)
-    elif reference := request.POST.get("remove", "")[:300]:
+    elif reference := _said(request, "remove"):
         desk = desk.removed(reference)
-    elif starter := request.POST.get("starter", ""):
+    elif starter := _said(request, "starter"):
         desk = replace(desk, prompt=starter)
     elif "compare" in request.POST:
         desk = desk.compared()
@@ -56,7 +57,8 @@ def mixer(request: HttpRequest) -> HttpResponse:
         desk = replace(desk, seed=secrets.randbelow(10_000))
     elif "play" in request.POST:
         return _played(request, settled(request.user, desk))
-    words = f"&find={request.POST['find'][:100]}" if request.POST.get("find") else ""
+    found = _said(request, "find")
+    words = f"&find={quote(found)}" if found else ""
     return redirect(f"{reverse('web:mixer')}?{desk.query}{words}")
 
 
@@ -157,13 +159,17 @@ def _page(request: HttpRequest, desk: Desk, *, texts: Snapshot | None = None, **
         "texts": texts.texts if texts else {},
         "found": found_vectors(request.user, view.model, words) if view.model else [],
         "words": words,
-        "modes": MixMode.choices,
+        "modes": [(value, *words.split(": ", 1)) for value, words in MixMode.choices],
         "most_tokens": MAX_TOKENS[request.user.is_authenticated],
         "most_seed": MAX_SEED,
         "share": request.build_absolute_uri(f"{reverse('web:mixer')}?{desk.query}"),
         **more,
     }
     return render(request, "mixer/mixer.html", context, status=status)
+
+
+def _said(request: HttpRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\0", "")[:MAX_PROMPT]
 
 
 def _caller(request: HttpRequest) -> Caller:
