@@ -1,8 +1,8 @@
 """Texts that would run a script, load something or break out of their place on a careless page.
 
-Each calls `alert(1)` if it gets its way, so that a browser test may listen for dialogs
-Most are built from lists: a new tag, scheme or place is one more word there. Nothing has a null
-character, which forms and the database refuse. `PAYLOADS` is what tests use; every text is in it once.
+Each calls `alert(1)` if it gets its way, so that a browser test may listen for dialogs. Most are built from
+lists: a new tag, scheme or place is one more word there. None has a null character, which forms and the
+database refuse. `PAYLOADS` is what tests use; every text is in it once.
 """
 
 from itertools import product
