@@ -104,7 +104,18 @@ class VectorForm(PageForm):
 
     title = forms.CharField(label="Title", required=False, max_length=120)
     description = forms.CharField(
-        label="Description", required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 4})
+        label="Description",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="A sentence or two: what it does, for the head of the page and for search.",
+    )
+    card = forms.CharField(
+        label="Card",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 12, "class": "mono"}),
+        help_text="Markdown: what it is meant for, where it fails, how it was made.",
     )
     domain = domain_field()
     visibility = forms.ChoiceField(

@@ -45,9 +45,21 @@ class Size:
     strip: int = 44
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far apart the two poles get by one way, on the scale of the scores, drawn beside the curve."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+
+
 WIDE = Size("wide", 720, 452)
 NARROW = Size("narrow", 340, 384)
 TICKS = 7
+# Room for one bar that shows a reach.
+REACH = 30
 
 
 def nice_ticks(low: float, high: float, wanted: int) -> list[float]:
@@ -61,26 +73,33 @@ def nice_ticks(low: float, high: float, wanted: int) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def dose_response(curve: Curve, size: Size = WIDE, prefix: str = "curve") -> SafeString:
+def dose_response(
+    curve: Curve, size: Size = WIDE, prefix: str = "curve", reaches: Sequence[Reach] = ()
+) -> SafeString:
     """The whole figure: window, interval band, random control, curve, coherence, and both axes of strength.
 
     Args:
+        reaches: what is drawn as bars at the right, such as what a prompt does.
         prefix: makes the ids of this figure different from those of another on the same page.
     """
     name = f"{prefix}-{size.name}"
-    frame = _frame(curve, size)
+    frame = _frame(curve, size, reaches)
     strip = Frame(
         frame.left, frame.right, frame.bottom + WORD_ROW + 16, size.height - 50, frame.strengths, (0.0, 1.0)
     )
     return format_html(
-        '<svg class="plot {}" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title">'
-        '<title id="{}-title">{}</title>{}{}{}{}{}{}{}{}</svg>',
+        '<svg class="plot {}" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title" '
+        'aria-describedby="{}-desc"><title id="{}-title">{}</title>'
+        '<desc id="{}-desc">{}</desc>{}{}{}{}{}{}{}{}{}</svg>',
         size.name,
         size.width,
         size.height,
         name,
         name,
-        describe(curve),
+        name,
+        f"{curve.score} score by strength".capitalize(),
+        name,
+        describe(curve, reaches),
         _gradient(name, frame),
         _window(curve, frame, strip),
         _score_axis(curve, frame),
@@ -89,10 +108,11 @@ def dose_response(curve: Curve, size: Size = WIDE, prefix: str = "curve") -> Saf
         _band(curve.points, frame, name),
         _line(curve, frame, name),
         _coherence(curve.points, strip),
+        _reaches(reaches, frame),
     )
 
 
-def describe(curve: Curve) -> str:
+def describe(curve: Curve, reaches: Sequence[Reach] = ()) -> str:
     """The figure in one sentence, for those who do not see it."""
     first, last = curve.points[0], curve.points[-1]
     words = [
@@ -106,6 +126,7 @@ def describe(curve: Curve) -> str:
         words.append(
             f"the text stays whole from {signed_short(curve.window[0])} to {signed_short(curve.window[1])}"
         )
+    words += [f"from pole to pole {one.label} does {plain(one.high - one.low)}" for one in reaches]
     return "; ".join(words) + "."
 
 
@@ -189,14 +210,15 @@ def fader_gradient() -> SafeString:
     )
 
 
-def _frame(curve: Curve, size: Size) -> Frame:
+def _frame(curve: Curve, size: Size, reaches: Sequence[Reach]) -> Frame:
+    low, high = _score_range(curve, reaches)
     return Frame(
-        left=44,
-        right=size.width - 14,
+        left=58,
+        right=size.width - 14 - REACH * len(reaches),
         top=52 + WORD_ROW,
         bottom=size.height - 50 - size.strip - 16 - WORD_ROW,
         strengths=_strength_range(curve),
-        scores=_score_range(curve),
+        scores=(low, high),
     )
 
 
@@ -206,8 +228,8 @@ def _strength_range(curve: Curve) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _score_range(curve: Curve) -> tuple[float, float]:
-    values = [0.0]
+def _score_range(curve: Curve, reaches: Sequence[Reach] = ()) -> tuple[float, float]:
+    values = [0.0, *(end for one in reaches for end in (one.low, one.high))]
     for point in curve.points:
         values += [v for v in (point.mean, point.low, point.high) if v is not None]
     for control in curve.controls:
@@ -270,6 +292,13 @@ def _score_axis(curve: Curve, frame: Frame) -> SafeString:
             )
             for value in nice_ticks(*frame.scores, TICKS - 1)
         ),
+    )
+    middle = (frame.top + frame.bottom) / 2
+    lines += format_html(
+        '<text class="axis-word" x="14" y="{0}" text-anchor="middle" transform="rotate(-90 14 {0})">'
+        "{1} score</text>",
+        middle,
+        curve.score[:28],
     )
     words = (
         (curve.positive_pole, "to", frame.top - WORD_ROW + 17, "↑"),
@@ -394,6 +423,30 @@ def _coherence(points: Iterable[Point], strip: Frame) -> SafeString:
         strip.top + 4,
         strip.left - 8,
         strip.bottom + 4,
+    )
+
+
+def _reaches(reaches: Sequence[Reach], frame: Frame) -> SafeString:
+    """One upright bar per way of getting from pole to pole, its name beside it."""
+    return format_html_join(
+        "",
+        '<g class="reach {0}"><line x1="{1}" x2="{1}" y1="{2}" y2="{3}"/>'
+        '<line x1="{4}" x2="{5}" y1="{2}" y2="{2}"/><line x1="{4}" x2="{5}" y1="{3}" y2="{3}"/>'
+        '<text x="{6}" y="{7}" text-anchor="middle" transform="rotate(-90 {6} {7})">{8}</text></g>',
+        (
+            (
+                one.name,
+                x,
+                frame.y(one.low),
+                frame.y(one.high),
+                x - 5,
+                x + 5,
+                x + 15,
+                round((frame.y(one.low) + frame.y(one.high)) / 2, 1),
+                f"{one.label} {plain(one.high - one.low)}",
+            )
+            for x, one in ((frame.right + 16 + REACH * i, one) for i, one in enumerate(reaches))
+        ),
     )
 
 

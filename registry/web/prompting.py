@@ -7,8 +7,9 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from registry.web.numbers import plain, signed, span
-from registry.web.plots import NARROW, WIDE, Size
+from registry.web.curves import Curve
+from registry.web.numbers import minus, plain, signed, span
+from registry.web.plots import NARROW, WIDE, Reach, Size
 
 Json = Mapping[str, Any]
 LABELS = {
@@ -17,6 +18,9 @@ LABELS = {
     "few_shot": "Worked examples",
     "both": "Steering with a system prompt",
 }
+# Those that add words and no vector, and what the dose–response calls them.
+ASKING = ("prompt", "few_shot")
+SHORT = {"steer": "steering", "prompt": "prompt", "few_shot": "examples"}
 # Heights in SVG units: of one way with its words, from its top to the bar, and of the bar.
 ROW, WORDS, BAR = 44, 17, 14
 # Room on either side for the end of an interval.
@@ -39,11 +43,15 @@ class PromptingView:
     """The bars, and what they cost.
 
     Attributes:
+        says: what the report makes of them, in words.
+        is_beaten: whether asking does more than steering.
         plots: the same figure for wide and for narrow pages.
         rows: (way, effect, interval, tokens that it adds to a prompt), for a table.
         instruction: what was put before a prompt, for the negative and the positive pole.
     """
 
+    says: str
+    is_beaten: bool
     plots: tuple[SafeString, ...]
     rows: tuple[tuple[str, str, str, str], ...]
     unit: str
@@ -61,7 +69,10 @@ def view_prompting(report: Json) -> PromptingView | None:
     added, asked = found.get("tokens_added") or {}, found.get("instruction") or []
     # Steering with a prompt has the prompt's tokens.
     tokens = added | {"both": added.get(found.get("beside")), "steer": 0}
+    judged = next((m for m in report.get("metrics") or [] if m.get("id") == "prompting"), {})
     return PromptingView(
+        says=minus(str(judged.get("reason") or "")),
+        is_beaten=found.get("best") in ASKING,
         plots=tuple(draw_bars(bars, size) for size in (WIDE, NARROW)),
         rows=tuple(
             (bar.label, signed(bar.mean), span(bar.low, bar.high), _count(tokens.get(bar.name)))
@@ -71,6 +82,27 @@ def view_prompting(report: Json) -> PromptingView | None:
         n_prompts=str(found.get("n_prompts") or ""),
         strength=plain(found.get("strength")),
         instruction=(str(asked[0]), str(asked[1])) if len(asked) == 2 else None,
+    )
+
+
+def read_reaches(report: Json, curve: Curve | None) -> tuple[Reach, ...]:
+    """What steering and asking do from pole to pole, for the dose–response: none where the scores differ in
+    kind, or steering was not measured at both ends.
+
+    Of asking the difference alone is stored, so all are drawn about the middle of what steering does.
+    """
+    found = (report.get("sections") or {}).get("prompting") or {}
+    at = found.get("strength")
+    if curve is None or not at or found.get("unit") != curve.score:
+        return ()
+    low, high = curve.at(-at), curve.at(at)
+    if low is None or high is None:
+        return ()
+    middle = (low.mean + high.mean) / 2
+    return tuple(
+        Reach(bar.name, SHORT[bar.name], middle - bar.mean / 2, middle + bar.mean / 2)
+        for bar in read_bars(found.get("bars") or {})
+        if bar.name in SHORT
     )
 
 

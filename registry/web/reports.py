@@ -11,19 +11,17 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve, Point, read_curve
+from registry.web.faders import Fader, view_faders
 from registry.web.manifests import measured_doses
 from registry.web.metrics import GateView, MetricRow, informing, view_gates, view_headlines, view_metrics
 from registry.web.numbers import DASH, minus, plain, short, signed, span
-from registry.web.plots import NARROW, WIDE, dose_response, track
-from registry.web.prompting import PromptingView, view_prompting
+from registry.web.plots import NARROW, WIDE, Reach, dose_response
+from registry.web.prompting import PromptingView, read_reaches, view_prompting
 
 Json = Mapping[str, Any]
 DEFAULT_STRENGTH = 0.3
 # More places than this fill a page with a table that few read.
 MAX_BLOCK_ROWS = 12
-
-# A model may end its turn at once; a blank panel would look like a fault of the page.
-EMPTY_REPLY = "(The model ended its turn without a word.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +69,6 @@ class Steadiness:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """One strength of a fader and the reply there; `value` is the strength, `label` how it is written."""
-
-    value: float
-    label: str
-    text: str
-    side: str
-    in_window: bool
-    is_default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fader:
-    """All stored replies to one prompt."""
-
-    prompt: str
-    unsteered: str
-    stops: tuple[Stop, ...]
-    track: SafeString
-
-
-@dataclass(frozen=True, slots=True)
 class ReportView:
     """Everything a page shows of a report."""
 
@@ -105,6 +81,7 @@ class ReportView:
     poles: tuple[str, str] | None
     curve: Curve | None
     plots: tuple[SafeString, ...]
+    reaches: tuple[Reach, ...]
     points: tuple[PointRow, ...]
     has_doses: bool
     metrics: tuple[MetricRow, ...]
@@ -148,6 +125,7 @@ def view_report(report: Json | None, manifest: Json | None = None) -> ReportView
     doses = measured_doses(manifest)
     blocks, more_blocks = _shown(_block_rows(selection))
     counts = report.get("counts") or {}
+    reaches = read_reaches(report, curve)
     return ReportView(
         verdict=str(report.get("verdict") or ""),
         grade=str(report.get("grade") or ""),
@@ -157,7 +135,8 @@ def view_report(report: Json | None, manifest: Json | None = None) -> ReportView
         gates=view_gates(report),
         poles=read_poles(report),
         curve=curve,
-        plots=(dose_response(curve, WIDE), dose_response(curve, NARROW)) if curve else (),
+        plots=tuple(dose_response(curve, size, reaches=reaches) for size in (WIDE, NARROW)) if curve else (),
+        reaches=reaches,
         points=tuple(_point_row(point, curve, doses) for point in curve.points) if curve else (),
         has_doses=bool(doses),
         metrics=view_metrics(report),
@@ -168,7 +147,7 @@ def view_report(report: Json | None, manifest: Json | None = None) -> ReportView
         steadiness=_steadiness(report.get("stability")),
         pairs_needed=needed_words(counts),
         boundary=boundary_words(counts),
-        faders=_faders(report, curve, strength),
+        faders=view_faders(report, curve, strength),
         has_blind=bool(((report.get("sections") or {}).get("blind") or {}).get("items")),
         place=f"{selection.get('site')}.{selection.get('block')}" if selection else DASH,
         block=str(selection.get("block", DASH)),
@@ -323,32 +302,6 @@ def _steadiness(stability: Json | None) -> Steadiness | None:
 
 def _words(name: Any) -> str:
     return str(name or DASH).replace("_", " ")
-
-
-def _faders(report: Json, curve: Curve | None, wanted: float) -> tuple[Fader, ...]:
-    by_prompt: dict[str, list[tuple[float, str]]] = {}
-    for sample in report.get("samples") or []:
-        reply = sample["text"].strip() or EMPTY_REPLY
-        by_prompt.setdefault(sample["prompt"], []).append((float(sample["strength"]), reply))
-    return tuple(_fader(prompt, sorted(replies), curve, wanted) for prompt, replies in by_prompt.items())
-
-
-def _fader(prompt: str, replies: list[tuple[float, str]], curve: Curve | None, wanted: float) -> Fader:
-    window = curve.window if curve else None
-    chosen = min(range(len(replies)), key=lambda i: abs(replies[i][0] - wanted))
-    stops = tuple(
-        Stop(
-            value=strength,
-            label=signed(strength),
-            text=text,
-            side="to" if strength > 0 else "from" if strength < 0 else "none",
-            in_window=window is not None and window[0] <= strength <= window[1],
-            is_default=i == chosen,
-        )
-        for i, (strength, text) in enumerate(replies)
-    )
-    unsteered = next((text for strength, text in replies if strength == 0), "")
-    return Fader(prompt, unsteered, stops, track([s.value for s in stops], window))
 
 
 def _items(found: Json | None) -> tuple[tuple[str, str], ...]:

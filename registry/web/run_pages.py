@@ -18,7 +18,7 @@ from registry.web.plots import dose_response
 from registry.web.remedies import remedy_for
 from registry.web.run_facts import Facts, read_facts
 from registry.web.run_stages import LABELS, stage_rows
-from registry.web.views.vectors import version_url
+from registry.web.vector_page import version_url
 
 EVENTS_SHOWN = 200
 STATE_WORDS = {

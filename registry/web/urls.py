@@ -8,6 +8,7 @@ from registry.web.views import (
     catalog,
     changes,
     collections,
+    comparing,
     datasets,
     docs,
     draft_rows,
@@ -148,6 +149,12 @@ urlpatterns = [
         blind.version_blind,
         name="version_blind",
     ),
+    path(
+        "<name:owner>/<name:name>/versions/<reference:reference>/forms",
+        comparing.vector_form,
+        name="vector_form",
+    ),
+    path("<name:owner>/<name:name>/diff", comparing.vector_diff, name="vector_diff"),
     path("<name:owner>/<name:name>/drafts/<uuid:draft_id>", vectors.draft_page, name="draft"),
     path("<name:owner>/<name:name>/drafts/<uuid:draft_id>/blind", blind.draft_blind, name="draft_blind"),
     path(

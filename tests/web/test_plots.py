@@ -38,7 +38,7 @@ def test_dose_response_any_numbers_gives_points_inside_the_frame(size: Size, mea
 def test_dose_response_describes_itself_for_those_who_do_not_see_it() -> None:
     curve = read_curve(make_report())
     assert curve is not None
-    title = ET.fromstring(str(dose_response(curve))).find("title")
+    title = ET.fromstring(str(dose_response(curve))).find("desc")
     assert title is not None
     assert "from −0.90 at strength −0.6 to 0.90 at +0.6; 19 random vectors" in (title.text or "")
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from registry.web.reports import EMPTY_REPLY, default_strength, read_curve, view_report
+from registry.web.faders import EMPTY_REPLY
+from registry.web.reports import default_strength, read_curve, view_report
 from tests.reports import make_report, older_report, place, report_v1
 
 
@@ -170,4 +171,4 @@ def test_empty_reply_is_said_to_be_empty() -> None:
     (fader,) = view.faders
 
     assert fader.unsteered == EMPTY_REPLY
-    assert {stop.text for stop in fader.stops} == {EMPTY_REPLY}
+    assert {"".join(piece.text for piece in stop.pieces) for stop in fader.stops} == {EMPTY_REPLY}

@@ -29,7 +29,7 @@ with steer(model, [(vector, {strength})]):
 | Model hash | `{model_hash}` |
 | Strengths that work | {window} |
 | Report, pairs, other engines' forms | <{page}> |
-"""
+{card}"""
 
 
 def card_data(row: VectorVersion) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def card_text(row: VectorVersion) -> str:
         digest=row.digest,
         model_hash=row.base_model.model_hash,
         window=f"{window[0]:g} to {window[1]:g}" if window else "not known",
+        card=f"\n{vector.card}\n" if vector.card else "",
         page=f"{settings.PUBLIC_URL}/{vector}/versions/{row.version}",
     )
     return f"---\n{head}---\n{text}"

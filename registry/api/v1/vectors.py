@@ -14,8 +14,8 @@ from registry.api.schema import IF_MATCH, OBJECT, operation
 from registry.api.v1.serializers.vectors import (
     PublishBody,
     VectorBody,
+    VectorDetailSerializer,
     VectorFileBody,
-    VectorSerializer,
     VersionBriefSerializer,
     VersionSerializer,
 )
@@ -32,20 +32,20 @@ class VectorEndpoint(Endpoint):
 
     def with_etag(self, row: Vector) -> Response:
         """The object and its ETag."""
-        response = self.render(VectorSerializer, row)
+        response = self.render(VectorDetailSerializer, row)
         response["ETag"] = self.etag(row)
         with_notices(response, vector_notices(row))
         return response
 
     def etag(self, row: Vector) -> str:
         """Over all it says but the counts, which nobody changes by hand."""
-        return etag_of(self.wire(VectorSerializer, row) | {"downloads": None})
+        return etag_of(self.wire(VectorDetailSerializer, row) | {"downloads": None})
 
 
 class VectorGet(VectorEndpoint):
     """One vector. Its `ETag` is for `If-Match`."""
 
-    @operation("vectors_get", answer=VectorSerializer)
+    @operation("vectors_get", answer=VectorDetailSerializer)
     def get(self, request: Request, owner: str, name: str) -> Response:
         return self.with_etag(vector_get(viewer=request.user, owner=owner, name=name))
 
@@ -53,7 +53,7 @@ class VectorGet(VectorEndpoint):
 class VectorUpdate(VectorEndpoint):
     """Change the words around your vector or who sees it; its versions stay as they are."""
 
-    @operation("vectors_update", answer=VectorSerializer, request=VectorBody, parameters=[IF_MATCH])
+    @operation("vectors_update", answer=VectorDetailSerializer, request=VectorBody, parameters=[IF_MATCH])
     def patch(self, request: Request, owner: str, name: str) -> Response:
         body = self.parse(VectorBody, request.data)
         rows = Vector.objects.filter(names__owner__slug=owner, names__name=name)

@@ -26,7 +26,7 @@ from registry.web.paging import paginate
 from registry.web.pair_rows import SPLITS, row_page, version_rows, view_row, wanted_rows
 from registry.web.quality import view_quality
 from registry.web.views.catalog import clean_text
-from registry.web.views.vectors import version_url
+from registry.web.vector_page import version_url
 from steering_core.pairs.readers import FORMAT_LABELS
 
 PREVIEW_ROWS = 5

@@ -13,29 +13,42 @@ from django.views.decorators.http import require_safe
 from registry.accounts.access import Visibility, check_files, may, sees
 from registry.accounts.roles import Role
 from registry.catalog.models import Vector, VectorVersion
-from registry.catalog.notices import version_notices
 from registry.catalog.screening import screening_problem, screening_verdict
 from registry.catalog.selectors import (
+    alias_list,
     artifact_read,
     base_model_list,
     vector_get,
     version_get,
     version_get_by_id,
     version_list,
-    version_source,
 )
 from registry.catalog.states import RELEASED, Access, License, Verdict, VersionState
 from registry.core.errors import NotFoundError
+from registry.core.markdown import render_untrusted
 from registry.core.naming import version_key
-from registry.trust.selectors import blind_conclusion
+from registry.storage.services import blob_read
 from registry.web.cards import vector_title
+from registry.web.files import converted_blob, file_rows
+from registry.web.findings import view_findings
 from registry.web.forms import MigrateForm, PageForm, PublishForm, VectorForm, YankForm
+from registry.web.heat import heat_map
 from registry.web.http import as_text, file_answer
 from registry.web.likeness import copied_from, like_it
+from registry.web.lineage import view_lineage
 from registry.web.manifests import view_manifest
 from registry.web.plots import fader_gradient
-from registry.web.reports import DEFAULT_STRENGTH, ReportView, view_report
-from registry.web.uses import checked_with, engine_uses, multipliers
+from registry.web.reports import view_report
+from registry.web.vector_page import (
+    blind_test,
+    deprecations,
+    file_gate,
+    mixer_url,
+    moved_from,
+    names_of,
+    places,
+    uses_of,
+)
 from steering_core.formats.bearing import MEDIA_TYPE
 
 
@@ -115,7 +128,7 @@ def render_vector(
     vector: Vector,
     version: VectorVersion,
     versions: list[VectorVersion],
-    bound: Mapping[str, PageForm] | None = None,
+    bound: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page itself; `bound` holds a form that was refused, by its name."""
@@ -123,52 +136,65 @@ def render_vector(
     is_released = version.state in RELEASED
     dataset = version.dataset_version.dataset
     report = view_report(version.report, version.manifest)
+    gate = file_gate(request.user, vector)
+    aliases = alias_list(vector=vector)
     context: dict[str, Any] = {
         "vector": vector,
         "version": version,
-        "versions": versions,
+        "versions": [(row, names_of(aliases).get(row.pk, [])) for row in versions],
         "title": vector_title(vector),
-        "reference": f"{vector}@{version.version}" if version.version else str(vector),
+        "reference": str(version) if version.version else str(vector),
         "report": report,
+        "findings": view_findings(version.report),
+        "heat": heat_map((version.report or {}).get("selection") or {}),
+        "card": render_untrusted(vector.card) if vector.card else "",
+        "lineage": view_lineage(request.user, version),
+        "files": file_rows(version),
+        "gate": gate,
         "manifest": view_manifest(version.manifest, report.poles if report else None),
         "fader_gradient": fader_gradient(),
         "is_owner": is_owner,
         "is_released": is_released,
         "is_private": vector.visibility == "private",
-        "deprecations": [n.message for n in version_notices(version) if n.code.endswith(".deprecated")],
+        "deprecations": deprecations(version),
         "copies": copied_from(request.user, version),
         "similar": like_it(request.user, version),
         "license_name": License(version.license).label if version.license else "",
         "sees_dataset": sees(request.user, dataset),
         "waiting": _waiting(version, versions),
+        "compared": compared_with(version, versions),
         "public_url": settings.PUBLIC_URL,
         "screening": _screening(version) if is_owner else None,
         "is_unsafe": _is_unsafe(version),
         "run": getattr(version, "run", None) if is_owner else None,
     }
     if version.migrated_from_id:
-        context |= _moved_from(request.user, version)
+        context |= moved_from(request.user, version)
     if report and report.has_blind:
-        context |= _blind(version)
+        context |= blind_test(version)
     if is_released and version.manifest:
-        context |= _use(vector.name, version.manifest, report)
+        context |= uses_of(vector.name, version.manifest, report)
+        context["mixer_url"] = mixer_url(version, report.default_strength if report else "0.3")
     if is_owner:
         context |= _forms(vector, version, versions) | dict(bound or {})
+    context["places"] = places(context)
     return render(request, "vectors/detail.html", context, status=status)
+
+
+def compared_with(version: VectorVersion, versions: list[VectorVersion]) -> VectorVersion | None:
+    """The released version before this one, to compare it with; of the first, the one after."""
+    released = [row for row in versions if row.state in RELEASED and row.pk != version.pk]
+    if not version.version:
+        return released[0] if released else None
+    here = version_key(version.version)
+    older = [row for row in released if version_key(row.version or "0.0.0") < here]
+    return older[0] if older else released[-1] if released else None
 
 
 def vector_path(vector: Vector, reference: str = "") -> str:
     """The page of a vector at a reference, or at the one that it chooses itself."""
     place = (vector.owner.slug, vector.name, reference) if reference else (vector.owner.slug, vector.name)
     return reverse("web:vector_version" if reference else "web:vector", args=place)
-
-
-def version_url(version: VectorVersion) -> str:
-    """The page of a version: by name once it is released, before that for its owner alone."""
-    owner, name = version.vector.owner.slug, version.vector.name
-    if version.state in RELEASED:
-        return reverse("web:vector_version", args=(owner, name, version.version))
-    return reverse("web:draft", args=(owner, name, version.pk))
 
 
 def migrate_form(version: VectorVersion, data: Mapping[str, Any] | None = None) -> MigrateForm | None:
@@ -179,40 +205,6 @@ def migrate_form(version: VectorVersion, data: Mapping[str, Any] | None = None) 
     ]
     initial = {"version_id": version.pk, "vector": f"{version.vector.name[:58]}-moved"}
     return MigrateForm(data, initial=initial, base_models=choices) if choices else None
-
-
-def _moved_from(viewer: Any, version: VectorVersion) -> dict[str, Any]:
-    """Where a moved version came from; of a source that the viewer may not see, the base model alone."""
-    source = version_source(viewer=viewer, version=version)
-    return {
-        "moved_from": source,
-        "moved_from_url": version_url(source) if source else "",
-        "moved_from_model": version.migrated_from.base_model.name if version.migrated_from else "",
-    }
-
-
-def _blind(version: VectorVersion) -> dict[str, Any]:
-    """Where the blind test is, and what it shows; nothing before anybody has answered."""
-    owner, name = version.vector.owner.slug, version.vector.name
-    if version.state in RELEASED:
-        url = reverse("web:version_blind", args=(owner, name, version.version))
-    else:
-        url = reverse("web:draft_blind", args=(owner, name, version.pk))
-    found = blind_conclusion(version=version)
-    return {"blind_url": url, "blind": found if found.raters or found.left_out else None}
-
-
-def _use(name: str, manifest: dict[str, Any], report: ReportView | None) -> dict[str, Any]:
-    """What the commands and the numbers of "Use it" are made of."""
-    strength = float(report.default_strength) if report else DEFAULT_STRENGTH
-    uses = engine_uses(manifest, strength, name)
-    engine, model = checked_with(uses)
-    return {
-        "uses": uses,
-        "multipliers": multipliers(manifest, strength, report.curve if report else None),
-        "verify_engine": engine,
-        "verify_model": model,
-    }
 
 
 def _waiting(version: VectorVersion, versions: list[VectorVersion]) -> VectorVersion | None:
@@ -244,6 +236,7 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
                 "title": vector.title,
                 "description": vector.description,
                 "domain": vector.domain,
+                "card": vector.card,
                 "visibility": vector.visibility,
             }
         )
@@ -266,14 +259,21 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
 
 
 def _file(request: HttpRequest, version: VectorVersion) -> HttpResponse:
+    """The native file, or with `?format=` the form of another engine that was made of it before."""
     vector = version.vector
     check_files(request.user, vector)
+    is_public = vector.visibility == "public" and vector.access == Access.OPEN and version.state in RELEASED
+    stem = f"{vector.owner.slug}-{vector.name}-{version.version or 'draft'}"
+    if request.GET.get("format"):
+        blob, suffix = converted_blob(version, request.GET["format"], request.GET.get("part", ""))
+        data, filename = blob_read(sha256=str(blob.pk)), stem + suffix
+        return file_answer(
+            data, filename=filename, media_type=blob.media_type, digest=blob.digest, is_public=is_public
+        )
     return file_answer(
         artifact_read(version=version),
-        filename=f"{vector.owner.slug}-{vector.name}-{version.version or 'draft'}.safetensors",
+        filename=f"{stem}.safetensors",
         media_type=MEDIA_TYPE,
         digest=version.digest,
-        is_public=vector.visibility == "public"
-        and vector.access == Access.OPEN
-        and version.state in RELEASED,
+        is_public=is_public,
     )

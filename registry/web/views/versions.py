@@ -1,11 +1,12 @@
 """What an owner does with a vector: publish, yank, take a yank back, move, change the words around it."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from registry.catalog.lifecycle import version_unyank, version_yank
@@ -13,6 +14,7 @@ from registry.catalog.releasing import version_publish
 from registry.catalog.selectors import vector_get, version_get_by_id, version_list
 from registry.catalog.vectors import vector_update
 from registry.core.errors import ConflictError, RegistryError
+from registry.core.markdown import render_untrusted
 from registry.runs.services import MigrationRequest, migration_start
 from registry.web.forms import PageForm, PublishForm, VectorForm, YankForm
 from registry.web.http import as_text, user_of
@@ -20,6 +22,7 @@ from registry.web.views.vectors import default_version, find_version, migrate_fo
 
 # Refusals that belong beside the form; anything else is a page of its own.
 SHOWN_AT_THE_FORM = (409, 422)
+CARD_LENGTH = 20_000
 
 
 @login_required
@@ -109,9 +112,14 @@ def vector_migrate(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 @login_required
 @require_POST
 def vector_edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    """Change title, description and visibility."""
+    """Change title, description, card and visibility; or show what the card would look like."""
     user = user_of(request)
     form = VectorForm(request.POST)
+    if "preview" in request.POST:
+        shown = render_untrusted(request.POST.get("card", "")[:CARD_LENGTH])
+        if request.headers.get("HX-Request"):
+            return render(request, "vectors/_preview.html", {"preview": shown})
+        return _again(request, owner, name, {"edit_form": form, "preview": shown}, status=200)
     if form.is_valid():
         try:
             # What the form that was sent does not have stays as it is.
@@ -135,9 +143,10 @@ def _again(
     request: HttpRequest,
     owner: str,
     name: str,
-    bound: dict[str, PageForm],
+    bound: dict[str, Any],
     version_id: str = "",
     version_name: str = "",
+    status: int = 422,
 ) -> HttpResponse:
     """The vector page with the refused form, what was typed still in it."""
     vector = vector_get(viewer=request.user, owner=owner, name=name)
@@ -146,4 +155,4 @@ def _again(
     if version_id:
         named = find_version(versions, version_id)
     chosen = named or default_version(vector, versions)
-    return render_vector(request, vector, chosen, versions, bound, status=422)
+    return render_vector(request, vector, chosen, versions, bound, status=status)

@@ -30,6 +30,12 @@ class VectorBody(Body):
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+    card = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=20_000,
+        help_text="Markdown; HTML in it is shown as text.",
+    )
     trait = serializers.CharField(required=False, allow_blank=True, max_length=64)
     domain = DomainField(required=False)
     language = serializers.CharField(required=False, allow_blank=True, max_length=20)
@@ -119,6 +125,12 @@ class VectorSerializer(RetirableSerializer):
 
     def get_url(self, row: Vector) -> str:
         return links.vector_page(row)
+
+
+class VectorDetailSerializer(VectorSerializer):
+    """A vector by itself, with the card that lists leave out."""
+
+    card = serializers.CharField(help_text="Markdown as it was typed; empty for none.")
 
 
 class ConformanceSerializer(serializers.Serializer[Any]):
