@@ -119,7 +119,7 @@ def test_catalog_search_and_fader(page: Page, acme: Any) -> None:
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("hey buddy . just reset it !")).to_be_visible()
     expect(page.get_by_text("kindly reset it .")).to_be_hidden()
-    page.get_by_text("The file alone, with curl").click()
+    page.get_by_role("tab", name="curl").click()
     expect(page.get_by_text("sha256sum -c")).to_be_visible()
 
 
@@ -130,9 +130,10 @@ def test_engine_is_opened_by_keyboard_and_without_a_script(
     context = browser.new_context(java_script_enabled=False, base_url=live_server.url)
     page = context.new_page()
     page.goto("/acme/formality")
-    page.locator("#code-python").focus()
+    page.get_by_role("link", name="Python").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="llama.cpp")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("--control-vector-scaled formality.gguf:1")).to_be_visible()
     expect(page.get_by_text("vector = pull(")).to_be_hidden()
