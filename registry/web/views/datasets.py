@@ -25,8 +25,8 @@ from registry.web.http import file_answer, user_of
 from registry.web.paging import paginate
 from registry.web.pair_rows import SPLITS, row_page, version_rows, view_row, wanted_rows
 from registry.web.quality import view_quality
-from registry.web.views.catalog import clean_text
 from registry.web.vector_page import version_url
+from registry.web.views.catalog import clean_text
 from steering_core.pairs.readers import FORMAT_LABELS
 
 PREVIEW_ROWS = 5
