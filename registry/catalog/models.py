@@ -105,7 +105,7 @@ class Vector(Retirable, UUIDModel):
     title = models.CharField(max_length=120, blank=True)
     description = models.TextField(max_length=4000, blank=True)
     # Markdown as it was typed, for whoever wants to know more; `core.markdown` makes HTML of it.
-    card = models.TextField(max_length=20_000, blank=True)
+    card_text = models.TextField(max_length=20_000, blank=True)
     # What it turns up and down, in the words that others use: `formality`, `warmth`.
     trait = models.CharField(max_length=64, blank=True)
     # The shelf on which it stands; empty while nobody chose one.

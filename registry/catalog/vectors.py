@@ -24,15 +24,15 @@ FOLLOWERS: list[Callable[[Vector], None]] = []
 # look into files takes time. Whoever is called raises nothing.
 FILE_FOLLOWERS: list[Callable[[VectorVersion], None]] = []
 
-_LIMITS = {"title": 120, "description": 4000, "card": 20_000, "trait": 64, "language": 20}
+_LIMITS = {"title": 120, "description": 4000, "card_text": 20_000, "trait": 64, "language": 20}
 
 
 def vector_update(*, actor: User, name: str, owner: str = "", **changes: str | None) -> Vector:
     """Change the words around a vector; its versions stay as they are.
 
     Args:
-        changes: of `title`, `description`, `card`, `trait`, `domain`, `language` and `visibility` those that are
-            not None.
+        changes: of `title`, `description`, `card_text`, `trait`, `domain`, `language` and `visibility` those
+            that are not None.
     Raises:
         NotFoundError, NotAllowedError: there is no such vector for the actor, or it is not theirs to change.
         InvalidError: a text is too long, the domain or visibility is unknown, or it may not be public: a

@@ -38,7 +38,7 @@ ORDERS: dict[str, tuple[str, ...]] = {
 }
 _RELATED = ("owner", "latest__base_model", "latest__artifact", "card")
 # Large columns, in place of which lists read cards.
-_LEFT = ("latest__report", "latest__manifest", "latest__spec", "card__sample")
+_LEFT = ("latest__report", "latest__manifest", "latest__spec", "card__sample", "card_text")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class VectorForm(PageForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="A sentence or two: what it does, for the head of the page and for search.",
     )
-    card = forms.CharField(
+    card_text = forms.CharField(
         label="Card",
         required=False,
         max_length=20_000,

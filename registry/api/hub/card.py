@@ -66,7 +66,7 @@ def card_text(row: VectorVersion) -> str:
         digest=row.digest,
         model_hash=row.base_model.model_hash,
         window=f"{window[0]:g} to {window[1]:g}" if window else "not known",
-        card=f"\n{vector.card}\n" if vector.card else "",
+        card=f"\n{vector.card_text}\n" if vector.card_text else "",
         page=f"{settings.PUBLIC_URL}/{vector}/versions/{row.version}",
     )
     return f"---\n{head}---\n{text}"

@@ -147,7 +147,7 @@ def render_vector(
         "report": report,
         "findings": view_findings(version.report),
         "heat": heat_map((version.report or {}).get("selection") or {}),
-        "card": render_untrusted(vector.card) if vector.card else "",
+        "card": render_untrusted(vector.card_text) if vector.card_text else "",
         "lineage": view_lineage(request.user, version),
         "files": file_rows(version),
         "gate": gate,
@@ -236,7 +236,7 @@ def _forms(vector: Vector, version: VectorVersion, versions: list[VectorVersion]
                 "title": vector.title,
                 "description": vector.description,
                 "domain": vector.domain,
-                "card": vector.card,
+                "card_text": vector.card_text,
                 "visibility": vector.visibility,
             }
         )

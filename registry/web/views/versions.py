@@ -116,7 +116,7 @@ def vector_edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     user = user_of(request)
     form = VectorForm(request.POST)
     if "preview" in request.POST:
-        shown = render_untrusted(request.POST.get("card", "")[:CARD_LENGTH])
+        shown = render_untrusted(request.POST.get("card_text", "")[:CARD_LENGTH])
         if request.headers.get("HX-Request"):
             return render(request, "vectors/_preview.html", {"preview": shown})
         return _again(request, owner, name, {"edit_form": form, "preview": shown}, status=200)

@@ -30,7 +30,7 @@ class VectorBody(Body):
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=4000)
-    card = serializers.CharField(
+    card_text = serializers.CharField(
         required=False,
         allow_blank=True,
         max_length=20_000,
@@ -130,7 +130,7 @@ class VectorSerializer(RetirableSerializer):
 class VectorDetailSerializer(VectorSerializer):
     """A vector by itself, with the card that lists leave out."""
 
-    card = serializers.CharField(help_text="Markdown as it was typed; empty for none.")
+    card_text = serializers.CharField(help_text="Markdown as it was typed; empty for none.")
 
 
 class ConformanceSerializer(serializers.Serializer[Any]):

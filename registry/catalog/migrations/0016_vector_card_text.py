@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='vector',
-            name='card',
+            name='card_text',
             field=models.TextField(blank=True, max_length=20000),
         ),
     ]
