@@ -52,7 +52,13 @@ def make_report(verdict: str = "pass", safety: str = "pass") -> Json:
         },
         **_common(),
         "metrics": [metric(name, verdicts.get(gate or "", "warn")) for name, (gate, _) in QUESTIONS.items()],
-        "sections": {"prompting": prompting(), "response": {}},
+        "sections": {
+            "prompting": prompting(),
+            "response": {},
+            "side_effects": side_effects(),
+            "safety": safety_section(),
+            "transfer": transfer_section(),
+        },
         "suite": {"name": "demo", "digest": "sha256:" + "34" * 32},
         "cost": {**cost, "families": {"response": cost}},
     }
@@ -212,6 +218,58 @@ def prompting() -> Json:
         "tokens_added": {"prompt": 9.0, "few_shot": 130.5},
         "instruction": ["be casual", "be formal"],
         "strength": 0.3,
+    }
+
+
+def side_effects() -> Json:
+    """What else moves: the own trait and two others, and what neutral texts pay at both ends."""
+    points = {"log_perplexity": 2.31, "entropy": 1.8, "kl": 0.04, "kl_p95": 0.2, "kl_max": 1.1}
+    return {
+        "strength": 0.3,
+        "entanglement": {
+            "own": 0.9,
+            "rms": 0.12,
+            "others": [
+                {"trait": "warmth", "change": 0.25, "low": 0.12, "high": 0.38},
+                {"trait": "certainty", "change": -0.04, "low": -0.1, "high": 0.02},
+            ],
+        },
+        "neutral": [{"strength": strength, **points} for strength in (-0.3, 0.3)],
+    }
+
+
+def safety_section() -> Json:
+    """Harmful requests asked plainly and under one attack, and the audit of the pairs."""
+    cell = {"before": 0.1, "after": 0.12, "low": -0.01, "high": 0.05, "random": 0.02}
+    return {
+        "strengths": [-0.3, 0.3],
+        "compliance": [
+            {"attack": attack, "strength": strength, **cell}
+            for attack in ("none", "prefix")
+            for strength in (-0.3, 0.3)
+        ],
+        "window": [-0.3, 0.45],
+        "poison": {
+            "cosine": 0.998,
+            "pairs": [{"row": 17, "degrees": 3.14}],
+            "groups": [{"group": "g3", "cosine": 0.97}],
+            "tokens": [
+                {"token": "kindly", "side": "positive", "share": 0.8, "surprise": 1.2,
+                 "out_of_place": 0.1, "low": 0.02, "high": 0.3},
+            ],
+        },
+    }  # fmt: skip
+
+
+def transfer_section() -> Json:
+    """What is left of the effect under a system prompt and in another form."""
+    row = {"slope": 1.8, "base_slope": 2.0, "preference": 0.2, "n": 24}
+    return {
+        "domains": [{"name": "home → work", "relative": 0.8, "low": 0.7, "high": 0.9, **row}],
+        "conditions": [
+            {"name": "sys_pos", "relative": 0.9, "low": 0.8, "high": 1.02, **row},
+            {"name": "yes_no", "relative": 0.6, "low": 0.4, "high": 0.75, **row},
+        ],
     }
 
 
