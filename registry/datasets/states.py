@@ -8,7 +8,7 @@ class EditKind(models.TextChoices):
 
     EDIT = "edit", "written anew"
     ADD = "add", "added"
-    SWAP = "swap", "sides swapped"
+    SWAP = "swap", "swapped"
     EXCLUDE = "exclude", "left out"
     RESTORE = "restore", "brought back"
     RAW = "raw", "read as raw text"

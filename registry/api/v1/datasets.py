@@ -31,6 +31,7 @@ from registry.datasets.selectors import dataset_get, dataset_list, dataset_versi
 from registry.datasets.services import (
     MEDIA_TYPE,
     CheckedDataset,
+    DatasetWords,
     dataset_check,
     dataset_check_uploaded,
     dataset_publish,
@@ -74,7 +75,9 @@ class DatasetPush(Endpoint):
             name=body["name"],
             checked=self.uploaded(body) if is_json else checked(body),
             visibility=body.get("visibility", ""),
-            description=body.get("description", ""),
+            words=DatasetWords(
+                **{name: body.get(name, "") for name in ("description", "license", "language", "notes")}
+            ),
         )
         response = self.render(DatasetVersionSerializer, version, status=201 if is_new else 200)
         response["Location"] = links.operation(

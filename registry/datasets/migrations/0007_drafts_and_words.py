@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             name='DatasetEdit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('edit', 'written anew'), ('add', 'added'), ('swap', 'sides swapped'), ('exclude', 'left out'), ('restore', 'brought back'), ('raw', 'read as raw text'), ('turns', 'read as chat turns')], max_length=10)),
+                ('kind', models.CharField(choices=[('edit', 'written anew'), ('add', 'added'), ('swap', 'swapped'), ('exclude', 'left out'), ('restore', 'brought back'), ('raw', 'read as raw text'), ('turns', 'read as chat turns')], max_length=10)),
                 ('rows', models.JSONField(default=list)),
                 ('pair', models.JSONField(blank=True, null=True)),
                 ('upload', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='datasets.datasetupload')),

@@ -203,7 +203,13 @@ def _row_answer(
     [row] = draft_rows(draft.rows[number - 1 : number])
     flags = flags_by_row(draft.upload.flags).get(number, ())
     view = view_row(row, flags) if clip else view_row(row, flags, None)
-    context = {"view": view, "is_editable": True, "is_news": is_news, **bar_context(draft)}
+    context = {
+        "view": view,
+        "is_editable": True,
+        "is_news": is_news,
+        "page": {"query": _back(request)},
+        **bar_context(draft),
+    }
     response = render(request, "datasets/_row_answer.html", context)
     if is_news:
         response["HX-Trigger"] = CHANGED
@@ -233,8 +239,9 @@ def _address(draft: Draft) -> str:
 
 
 def _back(request: HttpRequest) -> str:
-    """The query of the rows that were shown, taken apart and put together again."""
-    asked = request.POST.get("back") or request.GET.get("back") or ""
+    """The query of the rows that were shown, taken apart and put together again; htmx says where it is."""
+    here = request.headers.get("HX-Current-URL", "").partition("?")[2].partition("#")[0]
+    asked = request.POST.get("back") or request.GET.get("back") or here
     query = QueryDict(asked.lstrip("?")[:1000])
     known = {name: query[name] for name in ("q", "show", "flag", "page") if query.get(name)}
     found = QueryDict(mutable=True)

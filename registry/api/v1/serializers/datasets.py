@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from registry.api import links
 from registry.api.v1.serializers.common import Body, VisibilityField
+from registry.core.licences import License
 from registry.datasets.models import Dataset, DatasetVersion
 from steering_core.pairs.readers import FORMAT_LABELS
 
@@ -34,6 +35,18 @@ class DatasetPlace(Body):
         required=False, help_text="Counts for a new dataset; private when it is not given."
     )
     description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+    license = serializers.ChoiceField(
+        License.choices, required=False, help_text="When it is not given, an existing dataset keeps its own."
+    )
+    language = serializers.CharField(
+        required=False,
+        max_length=60,
+        allow_blank=True,
+        help_text="BCP 47 tags, several with commas: en, pt-BR.",
+    )
+    notes = serializers.CharField(
+        required=False, max_length=1000, allow_blank=True, help_text="What is new in this version."
+    )
 
 
 class DatasetPushBody(DatasetFilesBody, DatasetPlace):
@@ -76,6 +89,7 @@ class DatasetVersionBriefSerializer(serializers.Serializer[Any]):
     source_format = serializers.CharField()
     source_filename = serializers.CharField()
     source_digest = serializers.CharField(help_text="Of the bytes as they were uploaded.")
+    notes = serializers.CharField()
     created_at = serializers.DateTimeField()
     url = serializers.SerializerMethodField()
 
@@ -102,6 +116,8 @@ class DatasetSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     visibility = VisibilityField()
     description = serializers.CharField()
+    license = serializers.CharField(help_text="An SPDX identifier, or empty where nobody said.")
+    language = serializers.CharField(help_text="BCP 47 tags, or empty where nobody said.")
     created_at = serializers.DateTimeField()
     newest_number = serializers.IntegerField(allow_null=True)
     n_versions = serializers.IntegerField()
