@@ -18,6 +18,8 @@ from steering_core.spec import BUDGETS, TIERS
 
 # Runs that are looked at, newest first, and those of a tier that an estimate rests on.
 LOOKED_AT, JUDGED_BY = 90, 12
+# Of the pairs, those that a report is measured on; see `steering_core.pairs.splits`.
+TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Estimate:
         n_runs: how many runs it rests on; 0 for none, and then there are no seconds.
         seconds: the shortest, the median and the longest of them.
         pairs: the fewest and the most pairs that they had.
-        forward_rows: texts that go through the model: the median of these runs, else `least_rows`.
+        forward_rows: texts that go through the model: the median of these runs, else `planned_rows`.
     """
 
     tier: str
@@ -61,13 +63,14 @@ def extraction_estimates(*, base_model: BaseModelRevision, n_pairs: int) -> tupl
     )
 
 
-def least_rows(tier: str, n_pairs: int) -> int:
-    """Texts that a tier sends through the model at least: each pair's two answers, the answers of the test
-    items and the replies at every strength, and the same for a control of each kind.
+def planned_rows(tier: str, n_pairs: int) -> int:
+    """About how many texts a tier sends through the model: each pair's two answers, the answers of the test
+    items and the replies at every strength, the answers under random vectors, and the suites.
     """
-    budget = BUDGETS[tier]
-    measured = len(budget.strengths) * (2 * budget.n_items + budget.n_prompts)
-    controls = 2 * budget.random_controls * 2 * budget.n_items
+    budget, n_test = BUDGETS[tier], max(1, round(TEST_SHARE * n_pairs))
+    n_items, n_prompts = min(budget.n_items, n_test), min(budget.n_prompts, n_test)
+    measured = len(budget.strengths) * (2 * n_items + n_prompts)
+    controls = budget.random_controls * 2 * n_items
     return 2 * n_pairs + measured + controls + budget.capability_items + 2 * budget.safety_prompts
 
 
@@ -95,7 +98,7 @@ def _estimate(tier: str, n_pairs: int, past: Iterable[Past]) -> Estimate:
     """By the runs whose number of pairs is nearest, in ratio."""
     near = sorted(past, key=lambda run: abs(math.log(max(run.n_pairs, 1) / max(n_pairs, 1))))[:JUDGED_BY]
     rows = [run.forward_rows for run in near if run.forward_rows]
-    forward_rows = round(median(rows)) if rows else least_rows(tier, n_pairs)
+    forward_rows = round(median(rows)) if rows else planned_rows(tier, n_pairs)
     if not near:
         return Estimate(tier, 0, None, None, forward_rows)
     seconds, pairs = [run.seconds for run in near], [run.n_pairs for run in near]

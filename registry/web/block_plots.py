@@ -23,11 +23,11 @@ class Size:
     name: str
     width: int
     height: int
-    strip: int = 56
+    strip: int = 84
 
 
-WIDE = Size("wide", 720, 300)
-NARROW = Size("narrow", 340, 280)
+WIDE = Size("wide", 720, 330)
+NARROW = Size("narrow", 340, 310)
 
 
 @dataclass(frozen=True, slots=True)

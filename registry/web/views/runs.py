@@ -67,7 +67,15 @@ def run_index(request: HttpRequest) -> HttpResponse:
     owners = [row.namespace.slug for row in membership_list(user=user)]
     filters = [
         ("State", _choices(request, "state", STATE_LABELS, state)),
-        ("Kind", _choices(request, "kind", {"": "Every kind", **KIND_WORDS}, kind)),
+        (
+            "Kind",
+            _choices(
+                request,
+                "kind",
+                {"": "Every kind", **{k: w.capitalize() for k, w in KIND_WORDS.items()}},
+                kind,
+            ),
+        ),
     ]
     if len(owners) > 1:
         labels = {"": "All owners", **{slug: slug for slug in owners}}

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from registry.core.errors import ConflictError, InvalidError
-from registry.runs.estimates import extraction_estimates, least_rows
+from registry.runs.estimates import extraction_estimates, planned_rows
 from registry.runs.leases import run_claim, run_found
 from registry.runs.models import Run
 from registry.runs.retrying import run_retry
@@ -46,7 +46,7 @@ def test_estimate_rests_on_runs_of_the_tier_and_counts_texts_without_one(owner: 
     assert (found["standard"].n_runs, found["standard"].seconds) == (1, (40.0, 40.0, 40.0))
     assert found["standard"].pairs == (20, 20)
     assert (found["gold"].n_runs, found["gold"].seconds) == (0, None)
-    assert found["gold"].forward_rows == least_rows("gold", 20) > least_rows("smoke", 20)
+    assert found["gold"].forward_rows == planned_rows("gold", 20) > planned_rows("smoke", 20)
 
 
 def test_queue_says_how_many_came_before(owner: Any, request_for: Callable[..., Any]) -> None:
