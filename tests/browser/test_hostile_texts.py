@@ -35,9 +35,9 @@ class Spread:
     """Hands the payloads out one after the other, as many at a time as a field takes."""
 
     def __init__(self) -> None:
-        # Without characters that data files and the database refuse.
+        # Without the control characters that data files refuse.
         self.texts: Iterator[str] = cycle(
-            re.sub(r"[\x00-\x08\x0b-\x1f\u2028\u2029]", "", p) for p in PAYLOADS
+            re.sub(r"[\x00-\x08\x0b-\x1f\u2028-\u202e\u2066-\u2069\ufeff]", "", p) for p in PAYLOADS
         )
         self.given = 0
 

@@ -10,7 +10,7 @@ from registry.web import styleguide
 from registry.web.views.styleguide import styleguide_page
 
 # Parts of the frame, which every page shows, and those that only another component includes.
-NOT_SHOWN = {"mark", "menu", "messages", "nav_links", "pages", "form_errors", "copy_button"}
+NOT_SHOWN = {"bell", "mark", "menu", "messages", "nav_links", "pages", "form_errors", "copy_button"}
 
 
 @pytest.mark.django_db
