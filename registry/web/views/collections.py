@@ -18,12 +18,13 @@ from registry.web.views.catalog import Place, catalog_page
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A collection with what stands in it; counts are words, since large ones are least numbers."""
+    """A collection and how much stands in it; `more` is a plus where the number of vectors is a least one."""
 
     name: str
     label: str
     text: str
-    vectors: str
+    vectors: int
+    more: str
     presets: int
 
 
@@ -34,12 +35,10 @@ def collection_index(request: HttpRequest) -> HttpResponse:
     vectors, more = Counter(dict(counts.values["domain"])), "+" if counts.is_approximate else ""
     presets = Counter(dict(preset_counts(preset_search(viewer=request.user), "domain")))
     shelves = [
-        Shelf(
-            name, Domain(name).label, text, f"{vectors[name]}{more if vectors[name] else ''}", presets[name]
-        )
+        Shelf(name, Domain(name).label, text, vectors[name], more if vectors[name] else "", presets[name])
         for name, text in SHELVES.items()
     ]
-    shelves.sort(key=lambda shelf: shelf.vectors == "0" and not shelf.presets)
+    shelves.sort(key=lambda shelf: not (shelf.vectors or shelf.presets))
     return render(request, "catalog/collections.html", {"shelves": shelves})
 
 
