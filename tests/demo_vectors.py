@@ -28,7 +28,7 @@ def demo_artifact(axis: str = "formality") -> bytes:
     lm = demo_model()
     poles: dict[bool, list[np.ndarray]] = {True: [], False: []}
     norms = []
-    for pair in demo_pairs(axis, 12, seed=1):
+    for pair in demo_pairs(axis, 6, seed=1):
         rows = encode_pair(lm, pair)
         for pole, ids in ((True, rows.positive), (False, rows.negative)):
             with torch.inference_mode():

@@ -61,7 +61,6 @@ class Column:
 
     def event(self, more: str) -> Event:
         """Word of what was added."""
-        self.told += more
         named: dict[str, Any] = {} if self.name == NEUTRAL else {"mix": self.name}
         kind = NEUTRAL if self.name == NEUTRAL else "steered"
         return Event(kind, {**named, "text": more, **({"kept": True} if self.kept else {})})
@@ -99,11 +98,14 @@ class Player:
         model = load(self.job.model_path, self.job.model_hash, self.job.model_name)
         columns = [Column(name, mix, text_key(self.job, mix)) for name, mix in self.job.columns.items()]
         self._columns = [column for column in columns if not self._recalled(column)]
-        self._tell([column.event(column.told) for column in columns if _repeat(column)])
-        if self._columns:
-            self._write(model)
-        spent = sum(len(column.ids) for column in self._columns)
-        count_tokens(self.job.purse, spent)
+        self._tell([column.event(column.told) for column in columns if column.kept and column.told])
+        try:
+            if self._columns:
+                self._write(model)
+        finally:
+            # What was stopped was written all the same.
+            spent = sum(len(column.ids) for column in self._columns)
+            count_tokens(self.job.purse, spent)
         return Event(
             "done",
             {
@@ -122,8 +124,11 @@ class Player:
             [(stored(part.sha256), part.strength) for part in column.mix] for column in columns
         ]
 
+        latest: Sequence[Sequence[int]] = [[] for _ in columns]
+
         def follow(replies: Sequence[Sequence[int]]) -> None:
-            now = time.monotonic()
+            nonlocal latest
+            latest, now = replies, time.monotonic()
             if self.first is None and any(replies):
                 self.first = now - self.began
             elif now - self._told_at < TELL_SECONDS:
@@ -136,23 +141,17 @@ class Player:
             # What is beyond a window was said when it was asked for.
             warnings.simplefilter("ignore", SteeringWarning)
             with steer_batch(model, mixes):
-                replies: list[list[int]] = [[] for _ in columns]
-
-                def keep(now: Sequence[Sequence[int]]) -> None:
-                    replies[:] = [list(ids) for ids in now]
-                    follow(now)
-
                 generate(
                     model,
                     [prompt] * len(columns),
                     max_new_tokens=job.max_new_tokens,
                     temperature=job.temperature,
                     seed=job.seed,
-                    follow=keep,
+                    follow=follow,
                 )
-        for column, ids in zip(columns, replies, strict=True):
+        for column, ids in zip(columns, latest, strict=True):
             column.truncated = len(ids) >= job.max_new_tokens
-        self._grow(model, replies, is_end=True)
+        self._grow(model, latest, is_end=True)
         self._remember()
 
     def _grow(self, model: LanguageModel, replies: Sequence[Sequence[int]], *, is_end: bool) -> None:
@@ -167,6 +166,7 @@ class Player:
                 continue
             if text.startswith(column.told) and text != column.told:
                 events.append(column.event(text[len(column.told) :]))
+                column.told = text
         self._tell(events)
 
     def _tell(self, events: Sequence[Event]) -> None:
@@ -196,11 +196,6 @@ class Player:
                 said = {"text": column.told, "ids": list(column.ids), "truncated": column.truncated}
                 pipe.set(f"{P}text:{column.key}", json.dumps(said), ex=TEXT_SECONDS)
             pipe.execute()
-
-
-def _repeat(column: Column) -> bool:
-    """Whether there is a kept text to be told."""
-    return column.kept and bool(column.told)
 
 
 def text_key(job: Job, mix: Sequence[Part]) -> str:

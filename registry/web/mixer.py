@@ -1,6 +1,6 @@
 """The mixer's page out of its state: channels with their tracks, what to choose from, code to take away."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -128,10 +128,14 @@ def cautions_of(viewer: Any, desk: Desk) -> list[Caution]:
     return found
 
 
-def found_vectors(viewer: Any, model: BaseModelRevision, words: str) -> list[Vector]:
-    """Vectors that fit the model, the best match first."""
+def found_vectors(
+    viewer: Any, model: BaseModelRevision, words: str, on: Collection[str]
+) -> list[tuple[Vector, str, bool]]:
+    """Vectors that fit the model, the best match first: each with its reference, and whether it is `on`."""
     wanted = Wanted(text=words, facets={"base_model": (model.model_hash,)})
-    return vector_search(viewer=viewer, wanted=wanted).page(FOUND)[0]
+    rows = vector_search(viewer=viewer, wanted=wanted).page(FOUND)[0]
+    named = [(row, f"{row}@{row.latest.version}") for row in rows if row.latest]
+    return [(row, reference, reference in on) for row, reference in named]
 
 
 def code_of(desk: Desk) -> str:

@@ -108,7 +108,8 @@ def mixer_find(request: HttpRequest) -> HttpResponse:
     """The vectors to add, as a part of the page."""
     model = base_model_get(reference=clean_text(request, "model"))
     words = clean_text(request, "find")
-    context = {"found": found_vectors(request.user, model, words), "words": words, "model": model}
+    found = found_vectors(request.user, model, words, request.GET.getlist("ref"))
+    context = {"found": found, "words": words, "model": model}
     return render(request, "mixer/_found.html", context)
 
 
@@ -152,12 +153,13 @@ def _played(request: HttpRequest, desk: Desk) -> HttpResponse:
 def _page(request: HttpRequest, desk: Desk, *, texts: Snapshot | None = None, **more: Any) -> HttpResponse:
     view = mixer_view(request.user, desk)
     words = clean_text(request, "find")
+    on = [fader.reference for fader in desk.faders]
     status = more.pop("status", 200)
     context = {
         "view": view,
         "desk": desk,
         "texts": texts.texts if texts else {},
-        "found": found_vectors(request.user, view.model, words) if view.model else [],
+        "found": found_vectors(request.user, view.model, words, on) if view.model else [],
         "words": words,
         "modes": [(value, *words.split(": ", 1)) for value, words in MixMode.choices],
         "most_tokens": MAX_TOKENS[request.user.is_authenticated],
