@@ -8,12 +8,13 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import Browser, Page
 
+from registry.datasets.services import dataset_read, upload_stage
 from registry.presets.drafts import MemberWish, PresetWish, preset_create, preset_draft
 from registry.presets.measuring import composition_attach
 from registry.presets.publishing import preset_publish
 from steering_core.evaluation.composition.record import write_composition
 from tests.browser.conftest import is_complaint
-from tests.factories import make_dataset_version, make_run, make_token, make_vector_version
+from tests.factories import make_dataset_version, make_pairs_file, make_run, make_token, make_vector_version
 from tests.steering_core.evaluation.composition.test_verdict import composition
 
 WIDTHS = [360, 1280]
@@ -27,6 +28,9 @@ def addresses(acme: Any) -> list[str]:
     make_token(acme)
     make_dataset_version(owner=acme, name="a-name-that-is-as-long-as-a-name-may-be-and-longer-than-a-phone")
     draft = make_vector_version(owner=acme, name="draft", state="extracted", seed=1)
+    make_dataset_version(owner=acme, data=make_pairs_file(12))
+    hostile = b"fine <script>alert(1)</script> \xe2\x80\x8b" + b"x" * 2000 + " | שלום".encode()
+    rough = upload_stage(owner=acme, checked=dataset_read(data=hostile))
     waiting = make_run(owner=acme, vector="waiting")
     mix = measured_preset(acme)
     return [
@@ -45,6 +49,10 @@ def addresses(acme: Any) -> list[str]:
         f"/presets/acme/mix/drafts/{mix.pk}",
         "/datasets/",
         "/datasets/new",
+        f"/datasets/new/{rough.pk}",
+        f"/datasets/new/{rough.pk}/rows/1",
+        "/datasets/acme/tone-pairs/versions/2/rows",
+        "/datasets/acme/tone-pairs/versions/2/changes",
         "/datasets/acme/tone-pairs",
         "/datasets/acme/tone-pairs/versions/1/extract",
         "/notifications/",
