@@ -206,7 +206,8 @@ def upload_commit(
     words = checked_words(words or DatasetWords(description=description))
     target = _target(actor, name, visibility)
     draft = draft_get(owner=actor, upload_id=upload_id)
-    source, blob = draft.upload, draft.upload.blob
+    source: CheckedDataset | DatasetUpload = draft.upload
+    blob = draft.upload.blob
     if draft.edits or "refusal" in source.report:
         source, blob = _mended(draft)
     version, _ = _version_add(target, actor, blob=blob, source=source, visibility=visibility, words=words)

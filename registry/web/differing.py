@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -49,19 +50,8 @@ def differing(one: str, other: str) -> tuple[list[Part], list[Part]]:
     left, right = _WORD.findall(one), _WORD.findall(other)
     start = _common(left, right)
     end = _common(left[start:][::-1], right[start:][::-1])
-    marks = _marks(left[start : len(left) - end], right[start : len(right) - end])
-    return tuple(  # type: ignore[return-value]  # two sides in, two out
-        list(
-            _merged(
-                [
-                    *((word, False) for word in words[:start]),
-                    *marked,
-                    *((word, False) for word in words[len(words) - end :]),
-                ]
-            )
-        )
-        for words, marked in zip((left, right), marks, strict=True)
-    )
+    one_marked, other_marked = _marks(left[start : len(left) - end], right[start : len(right) - end])
+    return _parts(left, start, end, one_marked), _parts(right, start, end, other_marked)
 
 
 def show(parts: Sequence[Part], tag: str, clip: int | None) -> Shown:
@@ -75,6 +65,13 @@ def show(parts: Sequence[Part], tag: str, clip: int | None) -> Shown:
     lead = mark_safe("… ") if start else mark_safe("")
     tail = mark_safe(" …") if start + clip < total else mark_safe("")
     return Shown(format_html("{}{}{}", lead, _html(cut, tag), tail), total - sum(len(p.text) for p in cut))
+
+
+def _parts(words: Sequence[str], start: int, end: int, marked: Sequence[tuple[str, bool]]) -> list[Part]:
+    """The words with those in the middle marked; `start` and `end` count what both texts share around it."""
+    before = [(word, False) for word in words[:start]]
+    after = [(word, False) for word in words[len(words) - end :]]
+    return list(_merged([*before, *marked, *after]))
 
 
 def _until_mark(parts: Iterable[Part]) -> Iterator[str]:
@@ -119,19 +116,13 @@ def _marks(left: list[str], right: list[str]) -> tuple[list[tuple[str, bool]], l
 
 def _merged(words: Sequence[tuple[str, bool]]) -> Iterator[Part]:
     """Neighbours of one kind joined; the white space behind a marked stretch stays unmarked."""
-    texts: list[str] = []
-    kind = False
-    for word, differs in [*words, ("", None)]:
-        if differs is not kind and texts:
-            whole = "".join(texts)
-            bare = whole.rstrip() if kind else whole
-            if bare:
-                yield Part(bare, kind)
-            if bare != whole:
-                yield Part(whole[len(bare) :])
-            texts = []
-        kind = bool(differs)
-        texts.append(word)
+    for differs, group in groupby(words, key=lambda word: word[1]):
+        whole = "".join(text for text, _ in group)
+        bare = whole.rstrip() if differs else whole
+        if bare:
+            yield Part(bare, differs)
+        if bare != whole:
+            yield Part(whole[len(bare) :])
 
 
 def _html(parts: Iterable[Part], tag: str) -> SafeString:

@@ -15,7 +15,7 @@ Json = Mapping[str, Any]
 SHOWN_ROWS = 8
 # About as many as most concepts need, see `steering_core.pairs.needed`.
 NARROW_PAIRS = 100
-BATCH_WORDS = {EditKind.EXCLUDE: "Leave all out", EditKind.SWAP: "Swap all"}
+BATCH_WORDS: dict[str, str] = {EditKind.EXCLUDE: "Leave all out", EditKind.SWAP: "Swap all"}
 
 
 @dataclass(frozen=True, slots=True)
