@@ -18,8 +18,7 @@ LABELS = {
     "few_shot": "Worked examples",
     "both": "Steering with a system prompt",
 }
-# Those that add words and no vector, and what the dose–response calls them.
-ASKING = ("prompt", "few_shot")
+# What the dose–response calls those that it shows.
 SHORT = {"steer": "steering", "prompt": "prompt", "few_shot": "examples"}
 # Heights in SVG units: of one way with its words, from its top to the bar, and of the bar.
 ROW, WORDS, BAR = 44, 17, 14
@@ -44,7 +43,7 @@ class PromptingView:
 
     Attributes:
         says: what the report makes of them, in words.
-        is_beaten: whether asking does more than steering.
+        is_beaten: whether asking does more than steering, by the interval of the difference.
         plots: the same figure for wide and for narrow pages.
         rows: (way, effect, interval, tokens that it adds to a prompt), for a table.
         instruction: what was put before a prompt, for the negative and the positive pole.
@@ -72,7 +71,7 @@ def view_prompting(report: Json) -> PromptingView | None:
     judged = next((m for m in report.get("metrics") or [] if m.get("id") == "prompting"), {})
     return PromptingView(
         says=minus(str(judged.get("reason") or "")),
-        is_beaten=found.get("best") in ASKING,
+        is_beaten=judged.get("verdict") != "insufficient" and (judged.get("high") or 0.0) < 0,
         plots=tuple(draw_bars(bars, size) for size in (WIDE, NARROW)),
         rows=tuple(
             (bar.label, signed(bar.mean), span(bar.low, bar.high), _count(tokens.get(bar.name)))

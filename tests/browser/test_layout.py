@@ -42,6 +42,7 @@ def addresses(acme: Any) -> list[str]:
         "/collections/tone",
         "/works-with?model=bearing/demo",
         "/acme/formality",
+        "/acme/formality/diff",
         f"/acme/draft/drafts/{draft.pk}",
         "/presets/",
         "/presets/new?vector=acme/formality",

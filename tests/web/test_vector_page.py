@@ -322,6 +322,59 @@ def test_edit_changes_the_words_and_their_escaping_holds(signed_in: Client, publ
     assert "One<br>&lt;script&gt;2" in page
 
 
+def test_first_screen_has_the_pin_the_mixer_and_the_reasons(client: Client, acme: User) -> None:
+    version = make_vector_version(owner=acme)
+    page = client.get("/acme/formality").content.decode()
+
+    assert 'href="/mixer?vector=acme/formality@1.0.0&amp;strength=0.3"' in page
+    assert f"acme/formality@{version.digest}" in page
+    assert "<mark>kindly</mark>" in page
+    assert "Not signed." in page
+    for anchor in ("use", "curve", "side-effects", "safety", "transfer", "provenance", "files"):
+        assert f'<a href="#{anchor}">' in page
+        assert f'id="{anchor}"' in page
+
+
+def test_diff_page_compares_two_versions_and_keeps_to_what_one_may_see(
+    client: Client, stranger: Client, acme: User, published: VectorVersion
+) -> None:
+    assert "There is nothing to compare with yet" in words(client.get("/acme/formality/diff").content)
+    make_vector_version(owner=acme, version="1.1.0", seed=1, verdict="warn")
+    page = words(client.get("/acme/formality/diff").content)
+
+    for text in ("From acme/formality@1.0.0 to acme/formality@1.1.0", "Verdict pass warn", "overlap"):
+        assert text in page
+    assert client.get("/acme/formality/diff?from=9.9.9").status_code == 404
+    Vector.objects.update(visibility="private")
+    assert stranger.get("/acme/formality/diff?from=1.0.0&to=1.1.0").status_code == 404
+
+
+def test_form_of_another_engine_is_asked_for_once_and_shown_as_being_made(
+    signed_in: Client, published: VectorVersion
+) -> None:
+    path = "/acme/formality/versions/1.0.0"
+    answer = signed_in.post(f"{path}/forms", {"format": "llama.cpp"})
+    assert answer["Location"] == f"{path}#files"
+    assert "being made" in words(signed_in.get(path).content)
+    assert signed_in.get(f"{path}/download?format=llama.cpp").status_code == 404
+    assert "is not offered" in words(signed_in.post(f"{path}/forms", {"format": "x"}, follow=True).content)
+
+
+def test_card_is_stored_as_typed_and_shown_clean(signed_in: Client, published: VectorVersion) -> None:
+    card = "# Limits\n\n<script>alert(1)</script> [x](javascript:alert(1))"
+    sent = {"title": "", "description": "", "card_text": card, "visibility": "public"}
+    shown = signed_in.post("/acme/formality/edit", sent | {"preview": "1"}, headers={"HX-Request": "true"})
+    assert "<h3>Limits</h3>" in shown.content.decode()
+    assert Vector.objects.get().card_text == ""
+
+    assert signed_in.post("/acme/formality/edit", sent).status_code == 302
+    page = signed_in.get("/acme/formality").content.decode()
+    assert Vector.objects.get().card_text == card
+    assert "<h3>Limits</h3>" in page
+    assert "<script>alert" not in page
+    assert 'href="javascript' not in page
+
+
 def test_download_gives_the_file_by_its_digest(client: Client, published: VectorVersion) -> None:
     response = client.get("/acme/formality/versions/1.0.0/download")
     assert response["ETag"] == f'"{published.digest}"'
