@@ -27,6 +27,8 @@ ROW, GAP, HEAD, FOOT = 30, 3, 22, 40
 # More blocks than this leave no room for a number in a cell.
 MOST_NUMBERED = {"wide": 13, "narrow": 6}
 MOST_TITLED = 40
+# From here on a light number reads better on the colour than a dark one.
+FULL = 0.78
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _box(
     if is_numbered and cell.value is not None:
         number = format_html(
             '<text class="in{}" x="{}" y="{}" text-anchor="middle">{}</text>',
-            " full" if cell.share > 0.6 else "", round(x + width / 2, 1), top + 18, plain(cell.value),
+            " full" if cell.share > FULL else "", round(x + width / 2, 1), top + 18, plain(cell.value),
         )  # fmt: skip
     ring: SafeString | str = ""
     if cell.is_chosen:
