@@ -5,8 +5,9 @@
 from typing import Any
 
 import pgtrigger
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -16,11 +17,24 @@ from registry.core.models import UUIDModel
 from registry.core.naming import skeleton
 
 
+class Users(UserManager["User"]):
+    """People. `manage.py createsuperuser` shows a ValidationError as a sentence, all else as a traceback."""
+
+    use_in_migrations = False
+
+    def create_superuser(self, username: str, email: str | None = None, *args: Any, **fields: Any) -> "User":
+        if self.filter(email__iexact=email or "").exists():
+            raise ValidationError(f"The e-mail address {email!r} is another account's; give one of its own.")
+        return super().create_superuser(username, email, *args, **fields)
+
+
 class User(AbstractUser):
     """A person. The username is the owner part of `owner/name` and never changes."""
 
     username = models.CharField(max_length=64, unique=True, validators=USERNAME_VALIDATORS)
     email = models.EmailField(unique=True)
+
+    objects = Users()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new user comes with the namespace of their name."""
@@ -46,6 +60,7 @@ class Namespace(UUIDModel):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     title = models.CharField(max_length=120, blank=True)
     description = models.CharField(max_length=500, blank=True)
+    website = models.URLField(max_length=200, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="namespaces")
 
     class Meta:

@@ -4,6 +4,8 @@ decided in `access`.
 Every change locks the organisation's row first, so that roles are read as they are when it happens.
 """
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import transaction
 
 from registry.accounts.access import namespace_for
@@ -20,10 +22,13 @@ from registry.core.errors import (
 )
 
 MAX_ORGANISATIONS_OWNED = 20
-_LIMITS = {"title": 120, "description": 500}
+_LIMITS = {"title": 120, "description": 500, "website": 200}
+_is_address = URLValidator(schemes=["http", "https"])
 
 
-def organisation_create(*, actor: User, slug: str, title: str = "", description: str = "") -> Namespace:
+def organisation_create(
+    *, actor: User, slug: str, title: str = "", description: str = "", website: str = ""
+) -> Namespace:
     """A new organisation, owned by whoever makes it. Its name is for good.
 
     Raises:
@@ -31,7 +36,7 @@ def organisation_create(*, actor: User, slug: str, title: str = "", description:
         ConflictError: the name, or one that looks like it, is taken.
         QuotaExceededError: the actor owns as many as one may.
     """
-    texts = _checked_texts(title=title, description=description)
+    texts = checked_words(title=title, description=description, website=website)
     if problem := owner_name_problem(slug):
         raise problem
     owned = actor.memberships.filter(role=Role.OWNER, namespace__kind=Namespace.Kind.ORGANISATION).count()
@@ -52,19 +57,24 @@ def organisation_update(*, actor: User, slug: str, **changes: str | None) -> Nam
     """Change the words around an organisation.
 
     Args:
-        changes: of `title` and `description` those that are not None.
+        changes: of `title`, `description` and `website` those that are not None.
     Raises:
         NotFoundError, NotAllowedError: there is none, or the actor is not an admin of it.
-        InvalidError: a text is too long.
+        InvalidError: a text is too long, or the website is no address.
     """
     row, _ = organisation_locked(actor, slug, Role.ADMIN)
-    texts = _checked_texts(**{key: text for key, text in changes.items() if text is not None})
-    for field, text in texts.items():
-        setattr(row, field, text)
-    row.save(update_fields=list(texts))
-    if texts:
-        record("organisation.updated", subject=row, namespace=row, actor=actor, fields=sorted(texts))
-    return row
+    return _say(row, actor, "organisation.updated", changes)
+
+
+@transaction.atomic
+def profile_update(*, actor: User, **changes: str | None) -> Namespace:
+    """Change the words around a person, on their own profile; as `organisation_update`.
+
+    Raises:
+        InvalidError: a text is too long, or the website is no address.
+    """
+    row = Namespace.objects.select_for_update(no_key=True).get(slug=actor.username)
+    return _say(row, actor, "profile.updated", changes)
 
 
 @transaction.atomic
@@ -155,6 +165,13 @@ def checked_role(role: str) -> Role:
     return Role(role)
 
 
+def roles_given_by(own: Role) -> list[Role]:
+    """The roles that somebody with a role may give to others, and take."""
+    if own is Role.OWNER:
+        return list(Role)
+    return [role for role in Role if role.rank < own.rank] if own is Role.ADMIN else []
+
+
 def check_gives(own: Role, *touched: Role) -> None:
     """Whether somebody with a role may give or take others: admins those below theirs, owners all.
 
@@ -188,13 +205,38 @@ def _check_owner_stays(row: Namespace, member: Membership, wanted: Role | None) 
         )
 
 
-def _checked_texts(**texts: str) -> dict[str, str]:
-    """Texts without spaces around them."""
-    for field, text in texts.items():
+def checked_words(**words: str) -> dict[str, str]:
+    """The words around a namespace, without spaces around them.
+
+    Raises:
+        InvalidError: a text is too long, or the website is no address.
+    """
+    for field, text in words.items():
         if len(text) > _LIMITS[field]:
             raise InvalidError(
                 f"the {field} has {len(text)} characters; {_LIMITS[field]} are allowed",
                 code="text.too_long",
                 fields={field: "too long"},
             )
-    return {field: text.strip() for field, text in texts.items()}
+    found = {field: text.strip() for field, text in words.items()}
+    if website := found.get("website"):
+        try:
+            _is_address(website)
+        except ValidationError as error:
+            raise InvalidError(
+                f"{website!r} is no web address; expected one such as https://example.org",
+                code="website.invalid",
+                fields={"website": "not an address"},
+            ) from error
+    return found
+
+
+def _say(row: Namespace, actor: User, action: str, changes: dict[str, str | None]) -> Namespace:
+    words = checked_words(**{key: text for key, text in changes.items() if text is not None})
+    changed = sorted(field for field, text in words.items() if getattr(row, field) != text)
+    for field in changed:
+        setattr(row, field, words[field])
+    if changed:
+        row.save(update_fields=changed)
+        record(action, subject=row, namespace=row, actor=actor, fields=changed)
+    return row

@@ -11,6 +11,7 @@ from registry.accounts.organisations import no_organisation
 from registry.accounts.roles import Role
 from registry.accounts.teams import no_team
 from registry.audit.models import AuditEvent
+from registry.core.errors import NotFoundError
 
 
 def token_list(*, user: User) -> QuerySet[ApiToken]:
@@ -37,6 +38,18 @@ def organisation_get(*, viewer: Any, slug: str) -> Namespace:
     row = _organisations(viewer).filter(slug=slug).first()
     if row is None:
         raise no_organisation(slug)
+    return row
+
+
+def namespace_get(*, viewer: Any, slug: str) -> Namespace:
+    """A person or an organisation, whom everybody may know of; `role` is the viewer's in it, or None.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = _with_role(Namespace.objects.filter(slug=slug), viewer).first()
+    if row is None:
+        raise NotFoundError(f"there is no user or organisation {slug!r}", code="namespace.not_found")
     return row
 
 
@@ -103,9 +116,13 @@ def event_list(*, viewer: User, query: EventQuery) -> QuerySet[AuditEvent]:
 
 
 def _organisations(viewer: Any) -> QuerySet[Namespace]:
+    return _with_role(Namespace.objects.filter(kind=Namespace.Kind.ORGANISATION), viewer)
+
+
+def _with_role(rows: QuerySet[Namespace], viewer: Any) -> QuerySet[Namespace]:
     user = viewer if viewer is not None and viewer.is_authenticated else None
     own = Membership.objects.filter(namespace=OuterRef("pk"), user=user).values("role")
-    return Namespace.objects.filter(kind=Namespace.Kind.ORGANISATION).annotate(role=Subquery(own))
+    return rows.annotate(role=Subquery(own))
 
 
 def _inside(viewer: User, slug: str, least: Role) -> Namespace:

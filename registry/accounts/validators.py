@@ -2,6 +2,7 @@
 
 import re
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 
 from registry.core.naming import RESERVED_OWNERS, SLUG, skeleton
@@ -28,4 +29,23 @@ def validate_owner_name(value: str) -> None:
         )
 
 
-USERNAME_VALIDATORS = [validate_owner_name]
+def validate_name_is_free(value: str) -> None:
+    """That no other owner has this name or one that looks like it, also one whose person is gone.
+
+    That no other person has it is for the unique column to say, so that a person may keep their own.
+
+    Raises:
+        ValidationError: it is taken, or could be mistaken for one that exists.
+    """
+    known = apps.get_model("accounts", "Namespace").objects.filter(skeleton=skeleton(value)).first()
+    if known is None or apps.get_model("accounts", "User").objects.filter(username=value).exists():
+        return
+    if known.slug == value:
+        raise ValidationError("This name is taken; choose another.", code="namespace.taken")
+    raise ValidationError(
+        f"This name could be mistaken for {known.slug}, which exists; choose another.",
+        code="namespace.lookalike",
+    )
+
+
+USERNAME_VALIDATORS = [validate_owner_name, validate_name_is_free]

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 from django.db.models import Sum
 from django.utils import timezone
 
+from registry.accounts.access import listed_to
+from registry.accounts.models import Namespace
 from registry.catalog.models import Vector, VectorVersion
 from registry.serving.models import Conversion, DailyDownloads, VectorDownloads
 
@@ -38,6 +41,13 @@ def download_totals(vector: Vector) -> dict[str, int]:
     except VectorDownloads.DoesNotExist:
         return {"total": 0, "last_30_days": 0}
     return {"total": row.total, "last_30_days": row.last_30_days}
+
+
+def downloads_of_owner(*, viewer: Any, owner: Namespace) -> tuple[int, int]:
+    """In all and of the last 30 days, without CI, of those vectors that the viewer sees in lists."""
+    rows = VectorDownloads.objects.filter(listed_to(viewer, prefix="vector__"), vector__owner=owner)
+    found = rows.filter(vector__removed_at=None).aggregate(all=Sum("total"), recent=Sum("last_30_days"))
+    return found["all"] or 0, found["recent"] or 0
 
 
 def download_series(*, vector: Vector, days: int) -> DownloadSeries:

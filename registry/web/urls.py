@@ -17,9 +17,13 @@ from registry.web.views import (
     invitations,
     mixer,
     notifications,
+    organisations,
     presets,
+    profiles,
     runs,
+    settings,
     styleguide,
+    teams,
     tokens,
     transfers,
     uploads,
@@ -31,6 +35,8 @@ register_converter(converters.SlugConverter, "name")
 register_converter(converters.ReferenceConverter, "reference")
 
 app_name = "web"
+ORGANISATION = "organisations/<name:slug>"
+TEAM = f"{ORGANISATION}/teams/<name:team>"
 urlpatterns = [
     path("", catalog.catalog, name="catalog"),
     path("collections/", collections.collection_index, name="collection_list"),
@@ -108,9 +114,31 @@ urlpatterns = [
         notifications.notification_open,
         name="notification_open",
     ),
+    path("settings/", settings.profile_edit, name="settings"),
+    path("settings/close", settings.account_close, name="account_close"),
     path("settings/tokens/", tokens.token_page, name="token_list"),
     path("settings/tokens/<uuid:token_id>/revoke", tokens.token_drop, name="token_revoke"),
     path("invitations/<str:text>", invitations.invitation_page, name="invitation"),
+    path("organisations/", organisations.organisation_index, name="organisation_list"),
+    path("organisations/new", organisations.organisation_new, name="organisation_new"),
+    path(f"{ORGANISATION}/members", organisations.members_page, name="organisation_members"),
+    path(f"{ORGANISATION}/members/<name:username>/role", organisations.member_role, name="member_role"),
+    path(f"{ORGANISATION}/members/<name:username>/remove", organisations.member_drop, name="member_remove"),
+    path(f"{ORGANISATION}/invitations", organisations.member_invite, name="invitation_create"),
+    path(
+        f"{ORGANISATION}/invitations/<uuid:invitation_id>/revoke",
+        organisations.invitation_drop,
+        name="invitation_revoke",
+    ),
+    path(f"{ORGANISATION}/settings", organisations.organisation_edit, name="organisation_settings"),
+    path(f"{ORGANISATION}/teams", teams.teams_page, name="organisation_teams"),
+    path(f"{ORGANISATION}/teams/<name:team>", teams.team_page, name="organisation_team"),
+    path(f"{TEAM}/members", teams.team_change, {"what": "members"}, name="team_member_add"),
+    path(f"{TEAM}/grants", teams.team_change, {"what": "grants"}, name="team_grant"),
+    path(f"{TEAM}/name", teams.team_change, {"what": "name"}, name="team_rename"),
+    path(f"{TEAM}/delete", teams.team_end, name="team_delete"),
+    path(f"{TEAM}/members/<name:username>/remove", teams.team_member_drop, name="team_member_remove"),
+    path(f"{TEAM}/grants/<name:name>/remove", teams.grant_drop, name="team_grant_remove"),
     path("presets/", presets.preset_index, name="preset_list"),
     path("presets/new", presets.preset_new, name="preset_new"),
     path("presets/<name:owner>/<name:name>", presets.preset_page, name="preset"),
@@ -135,6 +163,7 @@ urlpatterns = [
     path("docs/api/schemas", docs.docs_schemas, name="docs_schemas"),
     path("docs/api/<slug:tag>", docs.docs_operations, name="docs_operations"),
     path("docs/<path:slug>", docs.docs_page, name="docs_page"),
+    path("<name:owner>", profiles.profile_page, name="profile"),
     path("<name:owner>/<name:name>", vectors.vector_page, name="vector"),
     path(
         "<name:owner>/<name:name>/versions/<reference:reference>", vectors.vector_page, name="vector_version"

@@ -98,7 +98,8 @@ PLAY = {
 }
 
 TABLE: Mapping[str, Mapping[str, Rule]] = {
-    "me": {"GET": anyone()},
+    "me": {"GET": anyone(), "PATCH": anyone("manage", {"title": "x"})},
+    "owner": {"GET": everybody()},
     "openapi": {"GET": everybody()},
     # accounts
     "tokens": {"GET": anyone(), "POST": anyone("manage", {"name": "x", "scopes": ["manage"]})},

@@ -1,4 +1,4 @@
-"""Who the token belongs to, and the OpenAPI document."""
+"""Who the token belongs to, who an owner is, and the OpenAPI document."""
 
 from functools import cache
 from typing import Any
@@ -10,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.accounts.models import ApiToken
-from registry.accounts.selectors import membership_list
+from registry.accounts.organisations import profile_update
+from registry.accounts.selectors import membership_list, namespace_get
 from registry.api.endpoint import Endpoint
-from registry.api.permissions import AnyToken
+from registry.api.permissions import TokenReadOrScopedManage
 from registry.api.schema import operation
-from registry.api.v1.serializers.organisations import NamespaceSerializer
+from registry.api.v1.serializers.organisations import NamespaceSerializer, ProfileSerializer, WordsBody
 
 
 class MeSerializer(serializers.Serializer[Any]):
@@ -30,14 +31,33 @@ class MeSerializer(serializers.Serializer[Any]):
         return [dict(NamespaceSerializer(row).data) for row in rows]
 
 
-class Me(Endpoint):
+class MeGet(Endpoint):
     """Whose token this is."""
 
-    permission_classes = [AnyToken]
+    permission_classes = [TokenReadOrScopedManage]
 
     @operation("me", answer=MeSerializer)
     def get(self, request: Request) -> Response:
         return self.render(MeSerializer, request.auth)
+
+
+class MeUpdate(Endpoint):
+    """Change the words on your profile."""
+
+    permission_classes = [TokenReadOrScopedManage]
+
+    @operation("me_update", answer=ProfileSerializer, request=WordsBody)
+    def patch(self, request: Request) -> Response:
+        profile_update(actor=self.user, **self.parse(WordsBody, request.data))
+        return self.render(ProfileSerializer, namespace_get(viewer=self.user, slug=self.user.username))
+
+
+class OwnerGet(Endpoint):
+    """A person or an organisation by name: the words around it, and what you are in it."""
+
+    @operation("owners_get", answer=ProfileSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        return self.render(ProfileSerializer, namespace_get(viewer=request.user, slug=slug))
 
 
 class OpenApi(Endpoint):
@@ -47,6 +67,10 @@ class OpenApi(Endpoint):
 
     def get(self, request: Request) -> Response:
         return Response(openapi_document())
+
+
+class MeItem(MeGet, MeUpdate):
+    """`/me`"""
 
 
 @cache

@@ -32,8 +32,8 @@ from registry.api.v1.serializers.organisations import (
     NewInvitationSerializer,
     OrganisationBody,
     OrganisationSerializer,
-    OrganisationWordsBody,
     RoleBody,
+    WordsBody,
 )
 
 
@@ -79,9 +79,9 @@ class OrganisationUpdate(Endpoint):
 
     permission_classes = [ReadOrScopedManage]
 
-    @operation("organisations_update", answer=OrganisationSerializer, request=OrganisationWordsBody)
+    @operation("organisations_update", answer=OrganisationSerializer, request=WordsBody)
     def patch(self, request: Request, slug: str) -> Response:
-        organisation_update(actor=self.user, slug=slug, **self.parse(OrganisationWordsBody, request.data))
+        organisation_update(actor=self.user, slug=slug, **self.parse(WordsBody, request.data))
         return self.render(OrganisationSerializer, organisation_get(viewer=self.user, slug=slug))
 
 

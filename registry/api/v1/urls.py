@@ -53,7 +53,8 @@ DATASET = "datasets/<str:owner>/<str:name>"
 DATASET_VERSION = f"{DATASET}/versions/<int:number>"
 
 urlpatterns = [
-    path("me", account.Me.as_view(), name="me"),
+    path("me", account.MeItem.as_view(), name="me"),
+    path("owners/<str:slug>", account.OwnerGet.as_view(), name="owner"),
     path("tokens", tokens.TokenCollection.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>", tokens.TokenRevoke.as_view(), name="token"),
     path("credentials/revoke", tokens.LeakReport.as_view(), name="credentials-revoke"),

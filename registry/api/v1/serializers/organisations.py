@@ -22,13 +22,15 @@ class OrganisationBody(Body):
     slug = serializers.CharField(max_length=64, help_text="Its name, for good: the part before the slash.")
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    website = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
-class OrganisationWordsBody(Body):
-    """The words around an organisation; what is left out stays as it is."""
+class WordsBody(Body):
+    """The words around a person or an organisation; what is left out stays as it is."""
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    website = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
 class RoleBody(Body):
@@ -62,8 +64,15 @@ class OrganisationSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField()
+    website = serializers.CharField(help_text="An http or https address, or empty.")
     created_at = serializers.DateTimeField()
     role = RoleField(allow_null=True, help_text="Yours; null if you are no member.")
+
+
+class ProfileSerializer(OrganisationSerializer):
+    """A person or an organisation, as everybody may know it."""
+
+    kind = serializers.ChoiceField(choices=Namespace.Kind.choices)
 
 
 class MemberSerializer(serializers.Serializer[Any]):
