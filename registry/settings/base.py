@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunKindEnum": "registry.runs.models.Run.Kind",
         "NotificationKindEnum": "registry.notifications.models.Kind",
+        "NamespaceKindEnum": "registry.accounts.models.Namespace.Kind",
         "RunStateEnum": "registry.runs.states.RunState",
         "VersionStateEnum": "registry.catalog.states.VersionState",
         "UploadStateEnum": "registry.uploads.states.UploadState",

@@ -25,7 +25,7 @@ def avatar(slug: str, *, is_organisation: bool = False, size: int = 40) -> SafeS
     lines = format_html_join("", '<path d="M20 20 {} {}"/>', rays)
     shape = '<rect width="40" height="40" rx="9"/>' if is_organisation else '<circle cx="20" cy="20" r="20"/>'
     return format_html(
-        '<svg class="avatar tint-{}" width="{}" height="{}" viewBox="0 0 40 40" aria-hidden="true">{}'
+        '<svg class="owner-mark tint-{}" width="{}" height="{}" viewBox="0 0 40 40" aria-hidden="true">{}'
         '<g stroke-width="3.4" stroke-linecap="round">{}</g>'
         '<circle class="hub" cx="20" cy="20" r="3.6"/></svg>',
         digest[0] % TINTS,
