@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,22 @@ def paginate(request: HttpRequest, rows: QuerySet[Any], size: int = PAGE_SIZE) -
         items = items[:size]
         following = _query(request, _encode(items[-1]))
     return Page(items, following, _query(request, "") if cursor else "")
+
+
+def paginate_events(request: HttpRequest, rows: QuerySet[Any], size: int = PAGE_SIZE) -> Page:
+    """As `paginate`, of rows that are numbered in the order in which they came, such as the log's.
+
+    Raises:
+        InvalidError: the cursor is no number.
+    """
+    cursor = request.GET.get("cursor", "")
+    if cursor:
+        if not re.fullmatch(r"[0-9]{1,18}", cursor):
+            raise InvalidError(_DAMAGED, code="cursor.invalid")
+        rows = rows.filter(pk__lt=int(cursor))
+    items = list(rows.order_by("-pk")[: size + 1])
+    following = _query(request, str(items[size - 1].pk)) if len(items) > size else ""
+    return Page(items[:size], following, _query(request, "") if cursor else "")
 
 
 def _query(request: HttpRequest, cursor: str) -> str:

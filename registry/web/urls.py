@@ -17,6 +17,7 @@ from registry.web.views import (
     invitations,
     mixer,
     notifications,
+    logs,
     organisations,
     presets,
     profiles,
@@ -29,6 +30,7 @@ from registry.web.views import (
     uploads,
     vectors,
     versions,
+    webhooks,
 )
 
 register_converter(converters.SlugConverter, "name")
@@ -36,6 +38,7 @@ register_converter(converters.ReferenceConverter, "reference")
 
 app_name = "web"
 ORGANISATION = "organisations/<name:slug>"
+WEBHOOK = "settings/webhooks/<uuid:webhook_id>"
 TEAM = f"{ORGANISATION}/teams/<name:team>"
 urlpatterns = [
     path("", catalog.catalog, name="catalog"),
@@ -116,6 +119,16 @@ urlpatterns = [
     ),
     path("settings/", settings.profile_edit, name="settings"),
     path("settings/close", settings.account_close, name="account_close"),
+    path("settings/log", logs.log_page, name="log"),
+    path("settings/log.jsonl", logs.log_file, name="log_file"),
+    path("settings/webhooks/", webhooks.webhooks_page, name="webhook_list"),
+    path("settings/webhooks/<uuid:webhook_id>", webhooks.webhook_page, name="webhook"),
+    path(f"{WEBHOOK}/rotate", webhooks.webhook_secret, name="webhook_rotate"),
+    path(f"{WEBHOOK}/switch", webhooks.webhook_switch, name="webhook_switch"),
+    path(f"{WEBHOOK}/test", webhooks.webhook_try, name="webhook_test"),
+    path(f"{WEBHOOK}/delete", webhooks.webhook_end, name="webhook_delete"),
+    path(f"{WEBHOOK}/deliveries", webhooks.webhook_deliveries, name="webhook_deliveries"),
+    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/replay", webhooks.webhook_again, name="webhook_replay"),
     path("settings/tokens/", tokens.token_page, name="token_list"),
     path("settings/tokens/<uuid:token_id>/revoke", tokens.token_drop, name="token_revoke"),
     path("invitations/<str:text>", invitations.invitation_page, name="invitation"),
@@ -130,6 +143,9 @@ urlpatterns = [
         organisations.invitation_drop,
         name="invitation_revoke",
     ),
+    path(f"{ORGANISATION}/log", logs.log_page, name="organisation_log"),
+    path(f"{ORGANISATION}/log.jsonl", logs.log_file, name="organisation_log_file"),
+    path(f"{ORGANISATION}/webhooks", webhooks.webhooks_page, name="organisation_webhooks"),
     path(f"{ORGANISATION}/settings", organisations.organisation_edit, name="organisation_settings"),
     path(f"{ORGANISATION}/teams", teams.teams_page, name="organisation_teams"),
     path(f"{ORGANISATION}/teams/<name:team>", teams.team_page, name="organisation_team"),
