@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from registry.accounts.access import held_by, may
+from registry.accounts.access import held_by, may, visible_to
 from registry.accounts.models import User
 from registry.accounts.roles import Role
 from registry.audit.services import record
@@ -253,6 +253,20 @@ def access_request_list(*, actor: User, owner: str, name: str, state: str = "") 
     vector = vector_to_change(actor, owner, name, Role.ADMIN)
     rows = AccessRequest.objects.filter(vector=vector).select_related("vector__owner", "user")
     return rows.filter(state=state) if state else rows
+
+
+def access_requests_to_decide(*, actor: User) -> QuerySet[AccessRequest]:
+    """What waits for a word of the actor, for all vectors that they are an admin of, newest first."""
+    rows = AccessRequest.objects.filter(
+        held_by(actor, Role.ADMIN, prefix="vector__"), state=RequestState.REQUESTED, vector__removed_at=None
+    )
+    return rows.select_related("vector__owner", "user")
+
+
+def access_requests_of(*, user: User) -> QuerySet[AccessRequest]:
+    """What somebody asked for themselves and still sees, newest first."""
+    rows = AccessRequest.objects.filter(visible_to(user, prefix="vector__"), user=user)
+    return rows.filter(vector__removed_at=None).select_related("vector__owner", "user")
 
 
 def _requests(viewer: Any, vectors: Sequence[Vector]) -> dict[uuid.UUID, str]:

@@ -65,6 +65,25 @@ def vector_remove(*, actor: User, vector: Vector, kind: str, reason: str) -> Non
         vector_record("vector.removed", row, actor, kind=kind, reason=said["removal_reason"])
 
 
+def vector_warn(*, actor: User, vector: Vector, reason: str) -> None:
+    """Advise against a vector in its owner's place; they can take it back.
+
+    Raises:
+        NotAllowedError: the actor is not staff.
+        InvalidError: no reason is given.
+        RemovedError: it is gone already.
+    """
+    _check_staff(actor)
+    said = checked_reason(reason, code="deprecation.no_reason")
+    with transaction.atomic():
+        row = vector_locked(vector.pk)
+        check_present(row)
+        row.deprecated_at, row.deprecation_reason, row.replacement = timezone.now(), said, ""
+        row.save(update_fields=["deprecated_at", "deprecation_reason", "replacement"])
+        vector_changed(row)
+        vector_record("vector.deprecated", row, actor, reason=said)
+
+
 def copies_of(version: VectorVersion) -> list[VectorVersion]:
     """Other versions with the same file that are still served, whoever's: removal leaves them alone."""
     same = VectorVersion.objects.filter(artifact=version.artifact_id).exclude(pk=version.pk)
@@ -78,9 +97,13 @@ def _remove(version: VectorVersion, vector: Vector, actor: User, said: dict[str,
     version_record("version.removed", version, actor, kind=kind, reason=reason)
 
 
-def _said(actor: User, kind: str, reason: str) -> dict[str, Any]:
+def _check_staff(actor: User) -> None:
     if not actor.is_staff:
         raise NotAllowedError("only operators remove what others published", code="removal.staff_only")
+
+
+def _said(actor: User, kind: str, reason: str) -> dict[str, Any]:
+    _check_staff(actor)
     if kind not in RemovalKind.values:
         raise InvalidError(
             f"kind {kind!r} is not one of {', '.join(RemovalKind.values)}",

@@ -1,5 +1,7 @@
 """Parts of an address that are names: what does not fit is no page, and no query is made for it."""
 
+from django.urls import register_converter
+
 from registry.core.naming import REFERENCE, SLUG
 
 
@@ -19,3 +21,7 @@ class ReferenceConverter(SlugConverter):
     """`latest`, an alias, an exact version, or a digest."""
 
     regex = REFERENCE
+
+
+register_converter(SlugConverter, "name")
+register_converter(ReferenceConverter, "reference")

@@ -1,8 +1,8 @@
 """The pages' addresses. Our own words come first; what is left is an owner's, whose name is none of them."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from registry.web import converters
+from registry.web import converters, urls_accounts  # noqa: F401  converters register themselves
 from registry.web.views import (
     blind,
     catalog,
@@ -17,29 +17,17 @@ from registry.web.views import (
     invitations,
     mixer,
     notifications,
-    logs,
-    organisations,
     presets,
     profiles,
     runs,
-    settings,
     styleguide,
-    teams,
-    tokens,
     transfers,
     uploads,
     vectors,
     versions,
-    webhooks,
 )
 
-register_converter(converters.SlugConverter, "name")
-register_converter(converters.ReferenceConverter, "reference")
-
 app_name = "web"
-ORGANISATION = "organisations/<name:slug>"
-WEBHOOK = "settings/webhooks/<uuid:webhook_id>"
-TEAM = f"{ORGANISATION}/teams/<name:team>"
 urlpatterns = [
     path("", catalog.catalog, name="catalog"),
     path("collections/", collections.collection_index, name="collection_list"),
@@ -117,44 +105,7 @@ urlpatterns = [
         notifications.notification_open,
         name="notification_open",
     ),
-    path("settings/", settings.profile_edit, name="settings"),
-    path("settings/close", settings.account_close, name="account_close"),
-    path("settings/log", logs.log_page, name="log"),
-    path("settings/log.jsonl", logs.log_file, name="log_file"),
-    path("settings/webhooks/", webhooks.webhooks_page, name="webhook_list"),
-    path("settings/webhooks/<uuid:webhook_id>", webhooks.webhook_page, name="webhook"),
-    path(f"{WEBHOOK}/rotate", webhooks.webhook_secret, name="webhook_rotate"),
-    path(f"{WEBHOOK}/switch", webhooks.webhook_switch, name="webhook_switch"),
-    path(f"{WEBHOOK}/test", webhooks.webhook_try, name="webhook_test"),
-    path(f"{WEBHOOK}/delete", webhooks.webhook_end, name="webhook_delete"),
-    path(f"{WEBHOOK}/deliveries", webhooks.webhook_deliveries, name="webhook_deliveries"),
-    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/replay", webhooks.webhook_again, name="webhook_replay"),
-    path("settings/tokens/", tokens.token_page, name="token_list"),
-    path("settings/tokens/<uuid:token_id>/revoke", tokens.token_drop, name="token_revoke"),
-    path("invitations/<str:text>", invitations.invitation_page, name="invitation"),
-    path("organisations/", organisations.organisation_index, name="organisation_list"),
-    path("organisations/new", organisations.organisation_new, name="organisation_new"),
-    path(f"{ORGANISATION}/members", organisations.members_page, name="organisation_members"),
-    path(f"{ORGANISATION}/members/<name:username>/role", organisations.member_role, name="member_role"),
-    path(f"{ORGANISATION}/members/<name:username>/remove", organisations.member_drop, name="member_remove"),
-    path(f"{ORGANISATION}/invitations", organisations.member_invite, name="invitation_create"),
-    path(
-        f"{ORGANISATION}/invitations/<uuid:invitation_id>/revoke",
-        organisations.invitation_drop,
-        name="invitation_revoke",
-    ),
-    path(f"{ORGANISATION}/log", logs.log_page, name="organisation_log"),
-    path(f"{ORGANISATION}/log.jsonl", logs.log_file, name="organisation_log_file"),
-    path(f"{ORGANISATION}/webhooks", webhooks.webhooks_page, name="organisation_webhooks"),
-    path(f"{ORGANISATION}/settings", organisations.organisation_edit, name="organisation_settings"),
-    path(f"{ORGANISATION}/teams", teams.teams_page, name="organisation_teams"),
-    path(f"{ORGANISATION}/teams/<name:team>", teams.team_page, name="organisation_team"),
-    path(f"{TEAM}/members", teams.team_change, {"what": "members"}, name="team_member_add"),
-    path(f"{TEAM}/grants", teams.team_change, {"what": "grants"}, name="team_grant"),
-    path(f"{TEAM}/name", teams.team_change, {"what": "name"}, name="team_rename"),
-    path(f"{TEAM}/delete", teams.team_end, name="team_delete"),
-    path(f"{TEAM}/members/<name:username>/remove", teams.team_member_drop, name="team_member_remove"),
-    path(f"{TEAM}/grants/<name:name>/remove", teams.grant_drop, name="team_grant_remove"),
+    *urls_accounts.urlpatterns,
     path("presets/", presets.preset_index, name="preset_list"),
     path("presets/new", presets.preset_new, name="preset_new"),
     path("presets/<name:owner>/<name:name>", presets.preset_page, name="preset"),
@@ -212,4 +163,5 @@ urlpatterns = [
     path("<name:owner>/<name:name>/unyank", versions.vector_unyank, name="vector_unyank"),
     path("<name:owner>/<name:name>/migrate", versions.vector_migrate, name="vector_migrate"),
     path("<name:owner>/<name:name>/edit", versions.vector_edit, name="vector_edit"),
+    *urls_accounts.vector_patterns,
 ]
