@@ -15,7 +15,7 @@ from registry.discovery.facets import facet_counts
 from registry.discovery.search import Wanted, vector_search
 from registry.presets.selectors import preset_search
 from registry.serving.selectors import downloads_of_owner
-from registry.web.cards import vector_card
+from registry.web.cards import preset_card, vector_card
 from registry.web.paging import Page, paginate, paginate_found
 
 TABS = {"vectors": "Vectors", "presets": "Presets", "datasets": "Datasets", "members": "Members"}
@@ -87,4 +87,7 @@ def _page(request: HttpRequest, tab: str, slug: str, rows: dict[str, Any]) -> Pa
     if tab == "members":
         assert request.user.is_authenticated  # only members have this tab
         return paginate(request, member_list(viewer=request.user, slug=slug))
-    return paginate(request, rows[tab], SHOWN)
+    page = paginate(request, rows[tab], SHOWN)
+    if tab == "presets":
+        return Page([preset_card(row) for row in page.items], page.next_query, page.first_query)
+    return page

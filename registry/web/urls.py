@@ -14,7 +14,6 @@ from registry.web.views import (
     draft_rows,
     extracting,
     fitting,
-    invitations,
     mixer,
     notifications,
     presets,
