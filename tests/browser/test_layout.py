@@ -15,6 +15,7 @@ from registry.presets.publishing import preset_publish
 from steering_core.evaluation.composition.record import write_composition
 from tests.browser.conftest import is_complaint
 from tests.factories import make_dataset_version, make_pairs_file, make_run, make_token, make_vector_version
+from tests.factories import make_dataset_version, make_organisation, make_run, make_token, make_vector_version
 from tests.steering_core.evaluation.composition.test_verdict import composition
 
 WIDTHS = [360, 1280]
@@ -26,6 +27,7 @@ def addresses(acme: Any) -> list[str]:
     """A page of each kind, with rows behind it."""
     published = make_vector_version(owner=acme)
     make_token(acme)
+    make_organisation(owner=acme)
     make_dataset_version(owner=acme, name="a-name-that-is-as-long-as-a-name-may-be-and-longer-than-a-phone")
     draft = make_vector_version(owner=acme, name="draft", state="extracted", seed=1)
     make_dataset_version(owner=acme, data=make_pairs_file(12))
@@ -65,6 +67,20 @@ def addresses(acme: Any) -> list[str]:
         "/mixer?v=acme/formality@1.0.0:0.5&v=acme/brief@1.0.0:-0.1:mute&b=acme/brief@1.0.0:0.1",
         "/mixer?v=acme/nothing@1.0.0:x",
         "/settings/tokens/",
+        "/settings/",
+        "/settings/close",
+        "/settings/log",
+        "/settings/access",
+        "/settings/webhooks/",
+        "/organisations/",
+        "/organisations/new",
+        "/organisations/initech/members",
+        "/organisations/initech/teams",
+        "/organisations/initech/settings",
+        "/acme",
+        "/initech?tab=members",
+        "/acme/formality/access",
+        "/report/vectors/acme/formality",
         "/docs/",
         "/docs/?q=window",
         "/docs/concepts",
