@@ -6,8 +6,10 @@ from django.urls import path
 
 from registry.web.views import (
     access,
+    imports,
     invitations,
     logs,
+    moving,
     organisations,
     review,
     settings,
@@ -23,6 +25,8 @@ WEBHOOK = "settings/webhooks/<uuid:webhook_id>"
 urlpatterns = [
     path("settings/", settings.profile_edit, name="settings"),
     path("settings/access", access.access_index, name="access_list"),
+    path("settings/transfer", moving.transfer_page, name="transfer_page"),
+    path("import", imports.import_page, name="import"),
     path("settings/close", settings.account_close, name="account_close"),
     path("settings/log", logs.log_page, name="log"),
     path("settings/log.jsonl", logs.log_file, name="log_file"),

@@ -69,6 +69,8 @@ def addresses(acme: Any) -> list[str]:
         "/settings/tokens/",
         "/settings/",
         "/settings/close",
+        "/settings/transfer",
+        "/import",
         "/settings/log",
         "/settings/access",
         "/settings/webhooks/",
