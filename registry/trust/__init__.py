@@ -1,1 +1,1 @@
-"""What people say of vectors: blind tests."""
+"""What people say of vectors: blind tests, and reports to staff, with what the service found for them."""

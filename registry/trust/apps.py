@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class TrustConfig(AppConfig):
-    """What people say of vectors."""
+    """What people say of vectors, and what staff decide."""
 
     name = "registry.trust"
     label = "trust"

@@ -19,6 +19,6 @@ def invitation_page(request: HttpRequest, text: str) -> HttpResponse:
     if request.method == "POST":
         member = invitation_accept(actor=user_of(request), text=text)
         messages.success(request, f"You are a member of {member.namespace} now, as {member.role}.")
-        return redirect("web:catalog")
+        return redirect("web:profile", member.namespace.slug)
     invitation = invitation_get(viewer=user_of(request), text=text)
     return render(request, "accounts/invitation.html", {"invitation": invitation})
