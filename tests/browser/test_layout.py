@@ -14,8 +14,14 @@ from registry.presets.measuring import composition_attach
 from registry.presets.publishing import preset_publish
 from steering_core.evaluation.composition.record import write_composition
 from tests.browser.conftest import is_complaint
-from tests.factories import make_dataset_version, make_pairs_file, make_run, make_token, make_vector_version
-from tests.factories import make_dataset_version, make_organisation, make_run, make_token, make_vector_version
+from tests.factories import (
+    make_dataset_version,
+    make_organisation,
+    make_pairs_file,
+    make_run,
+    make_token,
+    make_vector_version,
+)
 from tests.steering_core.evaluation.composition.test_verdict import composition
 
 WIDTHS = [360, 1280]
