@@ -105,7 +105,7 @@ def test_service_flags_copies_of_others_and_staff_takes_one_down(
 
 def test_webhook_is_made_tried_and_ended(signed_in: Client, stranger: Client, settings: Any) -> None:
     settings.WEBHOOK_ALLOW_PRIVATE = True
-    sent = {"url": "http://127.0.0.1:9/hook", "actions": "version.*\nalias.set", "description": "builds"}
+    sent = {"url": "http://127.0.0.1:8099/hook", "actions": "version.*\nalias.set", "description": "builds"}
     refused = signed_in.post("/settings/webhooks/", sent | {"actions": "Not An Action"})
     assert refused.status_code == 422
     assert "names no actions" in words(refused.content)
