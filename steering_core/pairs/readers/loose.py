@@ -63,9 +63,12 @@ def _table(text: str, limits: Limits) -> PairFile | None:
 
 def _split(text: str, delimiter: str) -> Iterator[list[str]]:
     """Cells by row; where quotes do not match, a quote is a sign like any other."""
-    quoting = csv.QUOTE_NONE if delimiter in "\t|" and text.count('"') % 2 else csv.QUOTE_MINIMAL
+    lines = io.StringIO(text, newline="")
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+        if delimiter in "\t|" and text.count('"') % 2:
+            yield from csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        else:
+            yield from csv.reader(lines, delimiter=delimiter)
     except csv.Error:
         return
 
