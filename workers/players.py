@@ -161,7 +161,7 @@ class Player:
             if len(ids) == len(column.ids) and not is_end:
                 continue
             column.ids = tuple(ids)
-            text = str(model.tokenizer.decode(column.ids, skip_special_tokens=True))
+            text = str(model.tokenizer.decode(list(column.ids), skip_special_tokens=True))
             if text.endswith(_UNFINISHED) and not is_end:
                 continue
             if text.startswith(column.told) and text != column.told:

@@ -34,7 +34,7 @@ class User(AbstractUser):
     username = models.CharField(max_length=64, unique=True, validators=USERNAME_VALIDATORS)
     email = models.EmailField(unique=True)
 
-    objects = Users()
+    objects = Users()  # type: ignore[misc]  # Django's own stubs type it as a class variable
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new user comes with the namespace of their name."""

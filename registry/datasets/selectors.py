@@ -93,8 +93,8 @@ def version_flags(*, version: DatasetVersion, pairs: list[ContrastivePair]) -> d
         return {flag: [place + 1 for place in places] for flag, places in flagged_rows(pairs).items()}
 
     key = f"dataset-flags:1:{version.blob_id}"
-    rows: dict[str, list[int]] = cache.get_or_set(key, found, FLAGS_SECONDS)
-    return rows
+    rows: dict[str, list[int]] | None = cache.get_or_set(key, found, FLAGS_SECONDS)
+    return rows or found()
 
 
 def version_splits(*, pairs: list[ContrastivePair], seed: str) -> dict[int, str]:

@@ -142,7 +142,7 @@ def example_find() -> tuple[Vector, Sample] | None:
         vector__card__sample__isnull=False,
     ).order_by(F("verdict_rank").desc(), F("score").desc(), F("vector_id").desc())
     best = rows.values_list("vector_id", "vector__card__sample").first()
-    if best is None or not (found := _vectors([best[0]], ("downloads",))):
+    if best is None or best[1] is None or not (found := _vectors([best[0]], ("downloads",))):
         return None
     return found[0], best[1]
 

@@ -5,6 +5,7 @@ was sent just before a crash is sent again.
 """
 
 import logging
+import uuid
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
@@ -42,7 +43,7 @@ def notifications_mail() -> int:
     return sent
 
 
-def _send(pk: object, server: BaseEmailBackend) -> int:
+def _send(pk: uuid.UUID, server: BaseEmailBackend) -> int:
     with transaction.atomic():
         rows = Notification.objects.select_for_update(skip_locked=True, of=("self",))
         row = rows.select_related("recipient").filter(pk=pk, mail_due_at__isnull=False).first()

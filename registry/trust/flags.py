@@ -3,7 +3,9 @@
 Deciding does what is decided in the same transaction, by the services that operators have for it anyway.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -29,7 +31,7 @@ from registry.trust.models import Flag
 
 MAX_OPEN = 20
 BATCH = 100
-FINDERS = {"vector": vector_get, "preset": preset_get, "dataset": dataset_get}
+FINDERS: dict[str, Callable[..., Any]] = {"vector": vector_get, "preset": preset_get, "dataset": dataset_get}
 _RELATED = ("reporter", "vector__owner", "preset__owner", "dataset__owner", "version__vector__owner")
 
 

@@ -115,7 +115,7 @@ def vector_card(vector: Vector) -> VectorCard:
         url=reverse("web:vector", args=[vector.owner.slug, vector.name]),
         title=vector_title(vector),
         reference=f"{name}@{latest.version}" if latest else name,
-        summary=vector.description or minus(str((shown or {}).get("summary") or "")),
+        summary=vector.description or minus((shown["summary"] if shown else "") or ""),
         poles=(curve.negative_pole, curve.positive_pole) if curve and curve.positive_pole else None,
         verdict=verdict,
         why=_why(verdict, shown["gates"] if shown else []),

@@ -176,7 +176,7 @@ def _transfer(found: Json) -> Forest | None:
 def _audit(found: Json, report: Json) -> Audit | None:
     if not found:
         return None
-    judged = next((m for m in report.get("metrics") or [] if m.get("id") == "poison"), {})
+    judged: Json = next((m for m in report.get("metrics") or [] if m.get("id") == "poison"), {})
     return Audit(
         verdict=str(judged.get("verdict") or ""),
         reason=minus(str(judged.get("reason") or "")),
@@ -196,7 +196,7 @@ def _listed(found: Any) -> list[Json]:
 
 
 def _reason(report: Json, metric: str) -> str:
-    found = next((m for m in report.get("metrics") or [] if m.get("id") == metric), {})
+    found: Json = next((m for m in report.get("metrics") or [] if m.get("id") == metric), {})
     return minus(str(found.get("reason") or ""))
 
 

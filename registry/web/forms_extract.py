@@ -127,7 +127,7 @@ class ExtractForm(PageForm):
     @property
     def asked(self) -> dict[str, str]:
         """The valid fields of an `ExtractionRequest`; one that was left out keeps its default."""
-        names = ("base_model", "tier", *EXPERT_FIELDS)
+        names: tuple[str, ...] = ("base_model", "tier", *EXPERT_FIELDS)
         if self.cleaned_data["publish_version"]:
             names = (*names, *PUBLISH_FIELDS)
         asked = {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}

@@ -68,7 +68,9 @@ def view_prompting(report: Json) -> PromptingView | None:
     added, asked = found.get("tokens_added") or {}, found.get("instruction") or []
     # Steering with a prompt has the prompt's tokens.
     tokens = added | {"both": added.get(found.get("beside")), "steer": 0}
-    judged = next((m for m in report.get("metrics") or [] if m.get("id") == "prompting"), {})
+    judged: Mapping[str, Any] = next(
+        (m for m in report.get("metrics") or [] if m.get("id") == "prompting"), {}
+    )
     return PromptingView(
         says=minus(str(judged.get("reason") or "")),
         is_beaten=judged.get("verdict") != "insufficient" and (judged.get("high") or 0.0) < 0,

@@ -142,7 +142,7 @@ def _presets(request: HttpRequest, place: Place, wanted: Wanted) -> dict[str, An
         or request.GET.get("cursor")
     ):
         return {}
-    asked = {name: values[0] for name, values in chosen.items()}
+    asked: dict[str, Any] = {name: values[0] for name, values in chosen.items()}
     rows = preset_search(viewer=request.user, query=wanted.text, owner=wanted.owner, **asked)
     shown = list(rows.order_by("-created_at", "id")[: PRESETS_SHOWN + 1])
     query = QueryDict(mutable=True)

@@ -1,5 +1,7 @@
 """What search engines ask for: `robots.txt`, and a map of the pages that everybody may see."""
 
+from typing import Any
+
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import index, sitemap
@@ -40,7 +42,7 @@ class DocumentMap(Sitemap):
         return item.url
 
 
-PARTS = {"vectors": VectorMap, "docs": DocumentMap}
+PARTS: dict[str, type[Sitemap[Any]] | Sitemap[Any]] = {"vectors": VectorMap, "docs": DocumentMap}
 
 
 @require_safe

@@ -1,5 +1,6 @@
 """`/settings/transfer`: rename a vector or a data set, or give it to another owner. Old names lead to it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -19,7 +20,7 @@ from registry.datasets.transfers import dataset_move
 from registry.web.forms import NAME_HELP, PageForm
 from registry.web.http import user_of
 
-KINDS = {"vector": vector_move, "dataset": dataset_move}
+KINDS: dict[str, Callable[..., Any]] = {"vector": vector_move, "dataset": dataset_move}
 
 
 class MoveForm(PageForm):
