@@ -223,7 +223,7 @@ def test_the_app_is_asked_once_for_as_long_as_it_says(front: Front) -> None:
     path = f"/api/v1/blobs/sha256:{secrets.token_hex(32)}"
     for address, tokens in (
         (path, ("", "", "Bearer x", "Bearer x", "Bearer y")),
-        (DOWNLOAD, ("Bearer z",) * 2),
+        (DOWNLOAD, (f"Bearer {secrets.token_hex(4)}",) * 2),
     ):
         lies_at(front.app, front.app.file, "5")
         for token in tokens:

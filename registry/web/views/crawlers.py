@@ -42,7 +42,8 @@ class DocumentMap(Sitemap):
         return item.url
 
 
-PARTS: dict[str, type[Sitemap[Any]] | Sitemap[Any]] = {"vectors": VectorMap, "docs": DocumentMap}
+# In quotes: Django itself has no generic sitemaps, its stubs do.
+PARTS: "dict[str, type[Sitemap[Any]] | Sitemap[Any]]" = {"vectors": VectorMap, "docs": DocumentMap}
 
 
 @require_safe
