@@ -18,8 +18,8 @@ from registry.presets.states import MixVerdict
 from registry.serving.selectors import download_totals
 from registry.web.curves import Curve, Point
 from registry.web.numbers import minus, signed, signed_short
-from registry.web.plots import mini_slider, sparkline
 from registry.web.reports import window_words
+from registry.web.small_plots import mini_slider, sparkline
 
 # Of a verdict over all, where no gate of the report says more.
 VERDICT_WORDS: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve
 from registry.web.numbers import short, signed
-from registry.web.plots import track
+from registry.web.small_plots import track
 
 # A model may end its turn at once; a blank panel would look like a fault of the page.
 EMPTY_REPLY = "(The model ended its turn without a word.)"

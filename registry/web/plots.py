@@ -1,4 +1,7 @@
-"""Curves as SVG, built from numbers and escaped words only. Colours are classes in static/css/plots.css."""
+"""Curves as SVG, built from numbers and escaped words only. Colours are classes in static/css/plots.css.
+
+What is drawn small, on cards and under sliders, is in `small_plots`.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -130,86 +133,6 @@ def describe(curve: Curve, reaches: Sequence[Reach] = ()) -> str:
     return "; ".join(words) + "."
 
 
-def sparkline(curve: Curve | None, verdict: str) -> SafeString:
-    """The curve and its window on a card, without words; empty when there is no curve."""
-    if curve is None:
-        return EMPTY
-    frame = Frame(3, 157, 5, 43, _strength_range(curve), _comparable_range(curve))
-    window = EMPTY
-    if curve.window:
-        left, right = frame.x(curve.window[0]), frame.x(curve.window[1])
-        window = format_html(
-            '<rect class="window" x="{}" y="1" width="{}" height="46" rx="4"/>', left, round(right - left, 1)
-        )
-    return format_html(
-        '<svg class="spark {}" viewBox="0 0 160 48" width="160" height="48" aria-hidden="true">'
-        '{}<line class="zero" x1="2" x2="158" y1="{}" y2="{}"/><path class="line" d="{}"/></svg>',
-        "flat" if verdict in ("fail", "insufficient") else "moves",
-        window,
-        frame.y(0),
-        frame.y(0),
-        _path((frame.x(p.strength), frame.y(p.mean)) for p in curve.points),
-    )
-
-
-def mini_slider(low: float, high: float, strength: float) -> SafeString:
-    """A slider of a preset drawn small: its range, zero where it lies inside, and where it stands."""
-    span = (high - low) or 1.0
-
-    def x(value: float) -> float:
-        return round(5 + (value - low) / span * 110, 1)
-
-    start = x(min(max(0.0, low), high))
-    zero = (
-        format_html('<line class="zero" x1="{0}" x2="{0}" y1="1" y2="11"/>', start)
-        if low < 0 < high
-        else EMPTY
-    )
-    return format_html(
-        '<svg class="mini" viewBox="0 0 120 12" width="120" height="12" aria-hidden="true">'
-        '<line class="rail" x1="5" x2="115" y1="6" y2="6"/>{}'
-        '<line class="{}" x1="{}" x2="{}" y1="6" y2="6"/><circle class="{}" cx="{}" cy="6" r="4"/></svg>',
-        zero,
-        side := "to" if strength >= 0 else "from",
-        start,
-        x(strength),
-        side,
-        x(strength),
-    )
-
-
-def track(strengths: Sequence[float], window: tuple[float, float] | None) -> SafeString:
-    """The track under a fader with one stop per strength: solid inside the window, hatched outside."""
-    count = len(strengths)
-    inside = [i for i, s in enumerate(strengths) if window and window[0] - 1e-9 <= s <= window[1] + 1e-9]
-    solid = EMPTY
-    if inside:
-        start, end = inside[0] * 100 + 50, inside[-1] * 100 + 50
-        solid = format_html(
-            '<rect class="solid" x="{}" y="12" width="{}" height="6" fill="url(#fader-poles)"/>',
-            start,
-            end - start,
-        )
-    return format_html(
-        '<svg class="track" viewBox="0 0 {} 30" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="rest" x="50" y="14" width="{}" height="2"/>{}</svg>',
-        count * 100,
-        (count - 1) * 100,
-        solid,
-    )
-
-
-def fader_gradient() -> SafeString:
-    """The blend from one pole to the other that every fader track on a page refers to."""
-    return format_html(
-        '<svg class="defs" width="0" height="0" aria-hidden="true"><defs><linearGradient id="{}">'
-        '<stop class="stop-neg" offset="0"/><stop class="stop-mid" offset=".5"/>'
-        '<stop class="stop-pos" offset="1"/>'
-        "</linearGradient></defs></svg>",
-        "fader-poles",
-    )
-
-
 def _frame(curve: Curve, size: Size, reaches: Sequence[Reach]) -> Frame:
     low, high = _score_range(curve, reaches)
     return Frame(
@@ -217,12 +140,13 @@ def _frame(curve: Curve, size: Size, reaches: Sequence[Reach]) -> Frame:
         right=size.width - 14 - REACH * len(reaches),
         top=52 + WORD_ROW,
         bottom=size.height - 50 - size.strip - 16 - WORD_ROW,
-        strengths=_strength_range(curve),
+        strengths=strength_range(curve),
         scores=(low, high),
     )
 
 
-def _strength_range(curve: Curve) -> tuple[float, float]:
+def strength_range(curve: Curve) -> tuple[float, float]:
+    """From the lowest to the highest strength, and a little beyond."""
     low, high = curve.points[0].strength, curve.points[-1].strength
     margin = 0.03 * (high - low) or 0.1
     return low - margin, high + margin
@@ -239,7 +163,7 @@ def _score_range(curve: Curve, reaches: Sequence[Reach] = ()) -> tuple[float, fl
     return low - margin, high + margin
 
 
-def _comparable_range(curve: Curve) -> tuple[float, float]:
+def comparable_range(curve: Curve) -> tuple[float, float]:
     """Exact scores go from -1 to 1; drawn over all of it, a vector that does nothing looks flat."""
     low, high = _score_range(curve)
     has_exact_score = bool(curve.positive_pole)
@@ -377,7 +301,7 @@ def _control(curve: Curve, frame: Frame) -> SafeString:
         '<circle class="control-dot" cx="{0}" cy="{3}" r="2.6"/>',
         ((frame.x(c.strength), frame.y(c.low), frame.y(c.high), frame.y(c.median)) for c in curve.controls),
     )
-    return format_html('<path class="control" d="{}Z"/>{}', _path(outline), bars)
+    return format_html('<path class="control" d="{}Z"/>{}', svg_path(outline), bars)
 
 
 def _band(points: Iterable[Point], frame: Frame, name: str) -> SafeString:
@@ -386,7 +310,7 @@ def _band(points: Iterable[Point], frame: Frame, name: str) -> SafeString:
         return EMPTY
     outline = [(frame.x(s), frame.y(high)) for s, _, high in kept]
     outline += [(frame.x(s), frame.y(low)) for s, low, _ in reversed(kept)]
-    return format_html('<path class="band" fill="url(#{}-poles)" d="{}Z"/>', name, _path(outline))
+    return format_html('<path class="band" fill="url(#{}-poles)" d="{}Z"/>', name, svg_path(outline))
 
 
 def _line(curve: Curve, frame: Frame, name: str) -> SafeString:
@@ -404,7 +328,7 @@ def _line(curve: Curve, frame: Frame, name: str) -> SafeString:
             for p in curve.points
         ),
     )
-    path = _path((frame.x(p.strength), frame.y(p.mean)) for p in curve.points)
+    path = svg_path((frame.x(p.strength), frame.y(p.mean)) for p in curve.points)
     return format_html('<path class="line" stroke="url(#{}-poles)" d="{}"/>{}', name, path, dots)
 
 
@@ -417,8 +341,8 @@ def _coherence(points: Iterable[Point], strip: Frame) -> SafeString:
     return format_html(
         '<path class="coherence-area" d="{}Z"/><path class="coherence" d="{}"/>'
         '<text x="{}" y="{}" text-anchor="end">1</text><text x="{}" y="{}" text-anchor="end">0</text>',
-        _path(area),
-        _path(line),
+        svg_path(area),
+        svg_path(line),
         strip.left - 8,
         strip.top + 4,
         strip.left - 8,
@@ -454,5 +378,6 @@ def _is_inside(strength: float, window: tuple[float, float] | None) -> bool:
     return window is not None and window[0] - 1e-9 <= strength <= window[1] + 1e-9
 
 
-def _path(places: Iterable[tuple[float, float]]) -> str:
+def svg_path(places: Iterable[tuple[float, float]]) -> str:
+    """The line through these places."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

@@ -27,8 +27,9 @@ RANKS = {
     "runs": 8,
     "trust": 9,
     "webhooks": 10,
-    "market": 11,
-    "api": 12,
+    "notifications": 11,
+    "market": 12,
+    "api": 13,
 }
 PICKLE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 PICKLE_CALLS = {

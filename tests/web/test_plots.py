@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.web.curves import read_curve
-from registry.web.plots import NARROW, WIDE, Size, dose_response, nice_ticks, sparkline, track
+from registry.web.plots import NARROW, WIDE, Size, dose_response, nice_ticks
+from registry.web.small_plots import sparkline, track
 from tests.reports import make_report
 
 NUMBERS = st.floats(-50, 50).filter(lambda v: abs(v) > 1e-6 or v == 0)

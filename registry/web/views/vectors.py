@@ -37,8 +37,8 @@ from registry.web.http import as_text, file_answer
 from registry.web.likeness import copied_from, like_it
 from registry.web.lineage import view_lineage
 from registry.web.manifests import view_manifest
-from registry.web.plots import fader_gradient
 from registry.web.reports import view_report
+from registry.web.small_plots import fader_gradient
 from registry.web.vector_page import (
     blind_test,
     deprecations,
