@@ -73,7 +73,7 @@ def test_what_is_reported_is_decided_by_staff_alone(
     flag, hidden = Flag.objects.get(vector__isnull=False), Flag.objects.get(dataset__isnull=False)
     decide = f"/staff/review/{flag.pk}/decide"
     assert stranger.post(decide, {"outcome": "removed", "reason": "x"}).status_code == 404
-    assert "say why" in words(staff.post(decide, {"outcome": "removed"}, follow=True).content)
+    assert "Say why" in words(staff.post(decide, {"outcome": "removed"}, follow=True).content)
     staff.post(decide, {"outcome": "deprecated", "reason": "Its name misleads."})
     staff.post(f"/staff/review/{hidden.pk}/decide", {"outcome": "hidden", "reason": "Names a person."})
 

@@ -125,7 +125,7 @@ def test_vector_page_says_where_to_start_and_how_steady_it_is(
         "start at +0.30",
         "How steady is it",
         "0.971 with the direction that endless pairs would give",
-        "row 17 (3.1°)",
+        "row 17 3.1°",
         "About 9 train pairs give a cosine of 0.95; 12 were used.",
     ):
         assert text in page
@@ -267,7 +267,12 @@ def test_draft_is_shown_to_its_owner_only(
 def test_publish_form_suggests_and_publishes(signed_in: Client, acme: User, client: Client) -> None:
     version = make_vector_version(owner=acme, state="extracted")
     form = signed_in.get("/acme/formality").context["publish_form"]
-    assert form.initial == {"draft_id": version.pk, "version": "1.0.0", "visibility": "public"}
+    assert form.initial == {
+        "draft_id": version.pk,
+        "version": "1.0.0",
+        "visibility": "public",
+        "domain": "",
+    }
     sent = {"draft_id": version.pk, "version": "1.0.0", "license": "CC0-1.0", "visibility": "public"}
     response = signed_in.post("/acme/formality/publish", sent)
     assert response["Location"] == "/acme/formality/versions/1.0.0"
