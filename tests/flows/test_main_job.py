@@ -48,7 +48,7 @@ def published(publisher: Account, tmp_path_factory: pytest.TempPathFactory) -> d
         "extract", dataset, "--model", "bearing/demo", "--vector", "formality", "--tier", "smoke"
     )
     name = f"{publisher.name}/formality"
-    publisher.bearing("publish", name, "--version", "1.0.0", "--license", "CC-BY-4.0", "--public")
+    publisher.bearing("publish", name, "--version", "1.0.0", "--license", "CC-BY-4.0")
     return publisher.bearing("show", f"{name}@1.0.0")
 
 
