@@ -89,7 +89,8 @@ class Endpoint(APIView):
         """Whether the caller may have this file, and where it lies, in place of the file. With 403 nginx asks
         again for the caller, who is told what the matter is.
         """
-        path = response.headers.pop("X-Accel-Redirect", "")
+        path = response.get("X-Accel-Redirect", "")
+        del response["X-Accel-Redirect"]
         response.status_code = 204 if path else 403
         response["X-Bearing-File"] = path
         if path and request.auth is not None:
