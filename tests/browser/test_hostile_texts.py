@@ -17,6 +17,7 @@ from registry.catalog.vectors import vector_update
 from registry.presets.drafts import MemberWish, PresetWish, preset_create
 from registry.presets.publishing import preset_publish
 from registry.webhooks.services import NewWebhook, webhook_create
+from steering_core.formats.manifest import is_visible_text
 from tests.factories import make_dataset_version, make_vector_version
 from tests.payloads import PAYLOADS
 
@@ -51,6 +52,11 @@ class Spread:
         return " ".join(parts)[:limit].strip() or "x"
 
 
+def seen(text: str) -> str:
+    """Without what the file of a preset refuses: characters that cannot be seen."""
+    return "".join(one for one in text if is_visible_text(one)).strip()
+
+
 @pytest.fixture
 def attacked(acme: Any) -> list[str]:
     """Pages of things whose every text is hostile."""
@@ -76,7 +82,7 @@ def attacked(acme: Any) -> list[str]:
         for name in ("formality", "brief")
     ]
     mix = preset_create(
-        actor=acme, wish=PresetWish("mix", members, title=spread(120), description=spread(4000))
+        actor=acme, wish=PresetWish("mix", members, title=seen(spread(120)), description=seen(spread(4000)))
     )
     preset_publish(actor=acme, owner="acme", name="mix", version="1.0.0", visibility="public")
     version_yank(actor=acme, name="gone", version="1.0.0", reason=spread(400))

@@ -79,7 +79,8 @@ def test_what_is_reported_is_decided_by_staff_alone(
 
     assert Vector.objects.get(name="formality").deprecation_reason == "Its name misleads."
     assert Dataset.objects.get(name="pairs").visibility == "private"
-    assert "decided a report on acme/formality: deprecated" in words(signed_in.get("/settings/log").content)
+    log = words(signed_in.get("/settings/log").content)
+    assert "decided a report on acme/formality : deprecated" in log
     assert "Its name misleads." in words(staff.get("/staff/review?state=decided").content)
     again = staff.post(decide, {"outcome": "dismissed", "reason": "no"}, follow=True)
     assert "decided this before" in words(again.content)
