@@ -132,8 +132,20 @@ def _states() -> dict[str, list[dict[str, Any]]]:
         ],
         "tabs": [{"label": "Example", "tabs": _tabs()}],
         "crumbs": [
-            {"root_url": "/presets/", "root": "Presets", "owner": "acme", "name": "mix"},
-            {"owner": "acme", "name": "formality", "name_url": "/styleguide", "here": "blind test"},
+            {
+                "root_url": "/presets/",
+                "root": "Presets",
+                "owner": "acme",
+                "name": "mix",
+                "label": "Example of a preset",
+            },
+            {
+                "owner": "acme",
+                "name": "formality",
+                "name_url": "/styleguide",
+                "here": "blind test",
+                "label": "Example of a page below",
+            },
         ],
         "copy": [{"id": "copied", "text": "bearing pull acme/formality@1.0.0"}],
         "why": [
