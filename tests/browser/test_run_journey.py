@@ -32,7 +32,7 @@ def test_run_is_started_watched_left_and_found_again(
     processes.kill(worker)
     signed_in.reload()
     signed_in.get_by_role("link", name="Notifications, 1 unread").click()
-    signed_in.get_by_role("button", name="acme/warm is ready").click()
+    signed_in.locator("button.told-text", has_text="acme/warm is ready").click()
     expect(signed_in).to_have_url(f"/runs/{Run.objects.get().pk}")
     expect(signed_in.get_by_role("heading", name="Measured so far")).to_be_visible()
     expect(signed_in.get_by_role("link", name="Notifications", exact=True)).to_be_visible()

@@ -27,7 +27,7 @@ def test_first_screen_by_keyboard_by_drag_and_by_copy(
     expect(steered).to_be_hidden()
     mixer = page.get_by_role("link", name="Try it in the mixer")
     expect(mixer).to_have_attribute(
-        "href", f"{live_server.url}/mixer?vector=acme/formality@1.0.0&strength=-0.3"
+        "href", f"{live_server.url}/mixer?vector=acme%2Fformality%401.0.0&strength=-0.3"
     )
     track = page.locator(".fader-track").bounding_box()
     assert track is not None

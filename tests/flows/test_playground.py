@@ -78,14 +78,14 @@ def test_a_mix_changes_the_text_and_strength_0_does_not(owner: Any) -> None:
     assert kept == {"neutral": True, "a": False}
     assert last.data["n_tokens"] == last.data["columns"][1]["n_tokens"]
 
-    # Nobody watches, a newer one came, a vector cannot be applied so: each ends with its reason.
+    # A newer one came, or it was called off: each ends with its reason.
     job = asked(owner, 0.1)
     newer = asked(owner, 0.2)
     assert read(job.id)[-1].data["code"] == "playground.superseded"
     taken = line.line_take()
     assert taken is not None
-    line.stop(taken.id, "cancelled")
     line.line_enter(taken)
+    line.stop(taken.id, "cancelled")
     assert written(newer)[1].data["code"] == "playground.cancelled"
     # The same over REST: ask, watch, stop.
     api = Client(headers={"Authorization": f"Bearer {make_token(owner)}"})
@@ -111,9 +111,6 @@ def test_a_mix_changes_the_text_and_strength_0_does_not(owner: Any) -> None:
     assert api.get(f"{here}/stream", headers={"Last-Event-ID": last_id}).status_code == 204
     assert Client().get(here).status_code == 404
     assert api.delete(here).status_code == 204
-
-    far = asked(owner, 0.1, prompt="soup " * 790, format="plain", max_new_tokens=1)
-    assert written(far)[1].data["code"] in ("injection.prompt_length", "playground.failed")
 
 
 def test_who_watches_is_told_when_the_worker_is_killed(owner: Any, processes: Any) -> None:
