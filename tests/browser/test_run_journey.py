@@ -37,4 +37,4 @@ def test_run_is_started_watched_left_and_found_again(
     expect(signed_in.get_by_role("heading", name="Measured so far")).to_be_visible()
     expect(signed_in.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
     signed_in.get_by_role("link", name="See the report and publish").click()
-    expect(signed_in.get_by_role("heading", level=1)).to_contain_text("warm")
+    expect(signed_in.get_by_role("heading", level=1)).to_contain_text("Warm")
