@@ -9,10 +9,7 @@ other, for the server's share. Prints a table and writes benchmarks/results/page
 """
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +21,10 @@ import httpx
 import numpy as np
 from rich.table import Table
 
+from benchmarks.filled import filled_registry, run
 from benchmarks.peers.versions import versions
 from benchmarks.record import RESULTS, console, machine, write_results
 from registry.embedded.process import end, spawn, wait_until
-from registry.embedded.servers import embedded_servers
 from registry.embedded.valkey import free_port
 from tests.chromium import ARGUMENTS, find_chromium
 
@@ -61,26 +58,11 @@ READ = (
 def main() -> None:
     asked = _arguments()
     where, shown = machine(None), console()
-    with tempfile.TemporaryDirectory(prefix="bench-pages-") as folder:
-        data = asked.data or Path(folder)
-        data.mkdir(parents=True, exist_ok=True)
-        with embedded_servers(data, persistent=True) as servers:
-            environment = os.environ | {
-                "DATABASE_URL": servers.database_url,
-                "REDIS_URL": servers.redis_url,
-                "BLOB_STORE_PATH": str(data / "blobs"),
-                "SECRET_KEY": "only-for-benchmarks",
-                "DJANGO_SETTINGS_MODULE": "registry.settings.test",
-            }
-            mark = data / f"filled-{asked.vectors}"
-            if not mark.exists():
-                _run(environment, "manage.py", "migrate", "--verbosity", "0")
-                _run(environment, "-m", "benchmarks.search_fill", str(asked.vectors))
-                mark.touch()
-            environment["DJANGO_SETTINGS_MODULE"] = "benchmarks.pages_settings"
-            _run(environment, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-            with _served(environment, data) as url:
-                measured = {name: _page(url, path, asked) for name, path in PAGES.items()}
+    with filled_registry(asked.data, asked.vectors) as (data, environment):
+        environment["DJANGO_SETTINGS_MODULE"] = "benchmarks.pages_settings"
+        run(environment, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+        with _served(environment, data) as url:
+            measured = {name: _page(url, path, asked) for name, path in PAGES.items()}
     shown.print(_table(measured, asked.vectors))
     body = {"vectors": asked.vectors, "slowed": asked.slowed, "budget": BUDGET, "measured": measured}
     write_results(asked, where, versions(), body)
@@ -149,10 +131,6 @@ def _visit(address: str, slowed: float) -> dict[str, float]:
         "cls": seen["moved"],
         "kib": sum(received) / 1024,
     }
-
-
-def _run(environment: dict[str, str], *command: str) -> None:
-    subprocess.run([sys.executable, *command], env=environment, check=True, cwd=ROOT)
 
 
 def _arguments() -> argparse.Namespace:

@@ -9,50 +9,24 @@ a table and writes benchmarks/results/search.json.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from benchmarks.filled import filled_registry, run
 from benchmarks.peers.versions import versions
 from benchmarks.record import RESULTS, console, machine, write_results
-from registry.embedded.servers import embedded_servers
 
 
 def main() -> None:
     asked = _arguments()
     where, shown = machine(None), console()
-    with tempfile.TemporaryDirectory(prefix="bench-search-") as folder:
-        data = asked.data or Path(folder)
-        data.mkdir(parents=True, exist_ok=True)
-        with embedded_servers(data, persistent=True) as servers:
-            environment = os.environ | {
-                "DATABASE_URL": servers.database_url,
-                "REDIS_URL": servers.redis_url,
-                "BLOB_STORE_PATH": str(data / "blobs"),
-                "SECRET_KEY": "only-for-benchmarks",
-                "DJANGO_SETTINGS_MODULE": "registry.settings.test",
-            }
-            mark = data / f"filled-{asked.vectors}"
-            if not mark.exists():
-                _run(environment, "manage.py", "migrate", "--verbosity", "0")
-                _run(environment, "-m", "benchmarks.search_fill", str(asked.vectors))
-                mark.touch()
-            told = _run(environment, "-m", "benchmarks.search_ask", str(asked.rounds))
+    with filled_registry(asked.data, asked.vectors) as (_, environment):
+        told = run(environment, "-m", "benchmarks.search_ask", str(asked.rounds))
     measured = json.loads(told)
     shown.print(_table(measured))
     write_results(asked, where, versions(), {"measured": measured})
-
-
-def _run(environment: dict[str, str], *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *command], env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return done.stdout
 
 
 def _arguments() -> argparse.Namespace:

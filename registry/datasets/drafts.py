@@ -13,9 +13,9 @@ from registry.accounts.access import require
 from registry.accounts.models import User
 from registry.accounts.roles import Role
 from registry.core.errors import InvalidError, QuotaExceededError
-from registry.datasets.models import DatasetEdit, DatasetUpload, DatasetVersion
+from registry.datasets.models import UPLOAD_LIFETIME, DatasetEdit, DatasetUpload, DatasetVersion
 from registry.datasets.rows import DraftRow, kept, rows_after
-from registry.datasets.selectors import upload_get
+from registry.datasets.selectors import upload_get, version_flags, version_pairs
 from registry.datasets.states import EditKind
 from registry.storage.services import blob_read
 from steering_core.errors import PairsError
@@ -150,11 +150,11 @@ def draft_from_version(*, actor: User, version: DatasetVersion) -> DatasetUpload
         NotAllowedError: the actor may not write to the data set.
     """
     require(actor, Role.WRITER, version.dataset)
-    check_room(actor)
     open_one = DatasetUpload.objects.filter(owner=actor, based_on=version).first()
     if open_one is not None and not open_one.is_expired:
         return open_one
-    pairs = read_canonical(blob_read(sha256=version.blob_id))
+    check_room(actor)
+    pairs = version_pairs(version=version)
     return DatasetUpload.objects.create(
         owner=actor,
         blob=version.blob,
@@ -165,13 +165,18 @@ def draft_from_version(*, actor: User, version: DatasetVersion) -> DatasetUpload
         source_filename=version.source_filename,
         source_digest=version.source_digest,
         report=version.report,
-        flags={flag: [place + 1 for place in places] for flag, places in flagged_rows(pairs).items()},
+        flags=version_flags(version=version, pairs=pairs),
         preview=[asdict(pair) for pair in pairs[:1]],
     )
 
 
 def check_room(owner: User) -> None:
-    """Raises QuotaExceededError where a user has too many unfinished uploads."""
+    """Forget what is past its time, then see that there are not too many.
+
+    Raises:
+        QuotaExceededError: too many uploads of the user are unfinished.
+    """
+    DatasetUpload.objects.filter(owner=owner, touched_at__lt=timezone.now() - UPLOAD_LIFETIME).delete()
     if DatasetUpload.objects.filter(owner=owner).count() >= MOST_DRAFTS:
         raise QuotaExceededError(
             f"{MOST_DRAFTS} of your uploads are unfinished; save or discard some first", code="upload.quota"

@@ -94,7 +94,7 @@ def version_flags(*, version: DatasetVersion, pairs: list[ContrastivePair]) -> d
 
     key = f"dataset-flags:1:{version.blob_id}"
     rows: dict[str, list[int]] | None = cache.get_or_set(key, found, FLAGS_SECONDS)
-    return rows or found()
+    return found() if rows is None else rows
 
 
 def version_splits(*, pairs: list[ContrastivePair], seed: str) -> dict[int, str]:

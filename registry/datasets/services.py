@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from registry.accounts.access import (
     Visibility,
@@ -28,7 +27,7 @@ from registry.core.errors import InvalidError, NotFoundError
 from registry.core.licences import License
 from registry.core.naming import row_id
 from registry.datasets.drafts import Draft, check_room, draft_get
-from registry.datasets.models import UPLOAD_LIFETIME, Dataset, DatasetUpload, DatasetVersion
+from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.datasets.rows import history
 from registry.storage.models import Blob
 from registry.storage.services import blob_put, blob_read
@@ -169,7 +168,6 @@ def upload_stage(*, owner: User, checked: CheckedDataset, name: str = "") -> Dat
         QuotaExceededError: too many uploads of the owner are unfinished.
         BlobStoreError: the blob store is out of reach.
     """
-    DatasetUpload.objects.filter(owner=owner, touched_at__lt=timezone.now() - UPLOAD_LIFETIME).delete()
     check_room(owner)
     blob = blob_put(data=checked.canonical, media_type=MEDIA_TYPE)
     flags = flagged_rows(read_canonical(checked.canonical))
@@ -200,7 +198,7 @@ def upload_commit(
     `dataset_publish`.
 
     Raises:
-        NotFoundError: no such upload of this user, or it is past its time.
+        NotFoundError: no such upload of this user, it is past its time, or it was saved meanwhile.
         InvalidError: as `dataset_publish`; or its pairs cannot be used yet, and `code` says why.
     """
     words = checked_words(words or DatasetWords(description=description))
@@ -210,8 +208,12 @@ def upload_commit(
     blob = draft.upload.blob
     if draft.edits or "refusal" in source.report:
         source, blob = _mended(draft)
-    version, _ = _version_add(target, actor, blob=blob, source=source, visibility=visibility, words=words)
-    draft.upload.delete()
+    with transaction.atomic():
+        version, _ = _version_add(target, actor, blob=blob, source=source, visibility=visibility, words=words)
+        deleted, _ = DatasetUpload.objects.filter(pk=draft.upload.pk).delete()
+        if not deleted:
+            # Saved twice at once: the other one has made the version.
+            raise NotFoundError("this upload was saved or discarded meanwhile", code="upload.not_found")
     return version
 
 

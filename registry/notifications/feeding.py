@@ -1,7 +1,6 @@
 """From the log to what people are told: each event, in its own transaction, tells whom it concerns.
 
-A new sentence is one function in `TOLD`. What an event does not say is looked up here; that it cannot be said
-never stops the change that it is about.
+A new sentence is one function in `TOLD`. What an event does not say is looked up here.
 """
 
 from collections.abc import Callable, Iterable

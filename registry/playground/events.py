@@ -94,8 +94,8 @@ def read(job_id: str, *, after: str = FIRST, wait_seconds: float = 0.0) -> list[
 
 def is_over(job_id: str, after: str) -> bool:
     """Whether whoever has the event of this id has the last one."""
-    newest = valkey().xrevrange(f"{P}events:{job_id}", count=1)
-    return any(_event(*row).is_last and row[0].decode() == after for row in newest)
+    # Not the newest: a worker may have written once more before it heard that it was stopped.
+    return any(_event(*row).is_last for row in valkey().xrange(f"{P}events:{job_id}", after, after))
 
 
 def watch(job: Job, *, after: str = FIRST, seconds: float) -> Iterator[Event | None]:

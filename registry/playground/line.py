@@ -22,7 +22,7 @@ MAX_WAITING = 500
 _ENTER = """
 local place, id, job = ARGV[1], ARGV[2], ARGV[3]
 local held = redis.call('LPOS', KEYS[1], place)
-if not held and redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[6]) then return {-1, '', ''} end
+if not held and redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[6]) then return {-1, ''} end
 local waiting = redis.call('GETSET', ARGV[7] .. 'next:' .. place, id)
 redis.call('EXPIRE', ARGV[7] .. 'next:' .. place, ARGV[4])
 redis.call('SET', ARGV[7] .. 'job:' .. id, job, 'EX', ARGV[4])
@@ -30,7 +30,7 @@ redis.call('SET', ARGV[7] .. 'watched:' .. id, 1, 'EX', ARGV[5])
 if not held then held = redis.call('RPUSH', KEYS[1], place) - 1 end
 local running = redis.call('GET', ARGV[7] .. 'on:' .. place)
 if running then redis.call('SET', ARGV[7] .. 'stop:' .. running, 'superseded', 'EX', ARGV[4]) end
-return {held + 1, waiting or '', running or ''}
+return {held + 1, waiting or ''}
 """
 _TAKE = """
 while true do
@@ -49,7 +49,10 @@ end
 _LEAVE = """
 for _, name in ipairs({'on:', 'next:'}) do
   local key = ARGV[1] .. name .. ARGV[2]
-  if redis.call('GET', key) == ARGV[3] then redis.call('DEL', key) end
+  if redis.call('GET', key) == ARGV[3] then
+    redis.call('DEL', key)
+    if name == 'next:' then redis.call('LREM', KEYS[1], 1, ARGV[2]) end
+  end
 end
 return 1
 """
@@ -70,7 +73,7 @@ def line_enter(job: Job) -> Entered:
         UnavailableError: so many wait that one more would never come to its turn.
     """
     arguments = (job.caller, job.id, job.to_json(), KEPT_SECONDS, COMING_SECONDS, MAX_WAITING, P)
-    position, waiting, _ = valkey().eval(_ENTER, 1, LINE, *arguments)
+    position, waiting = valkey().eval(_ENTER, 1, LINE, *arguments)
     if position < 0:
         raise UnavailableError(
             f"{MAX_WAITING} others wait for the mixer already; try again in a minute", code="playground.full"
@@ -86,7 +89,7 @@ def line_take() -> Job | None:
 
 def line_leave(job: Job) -> None:
     """A request is over; a newer one of the same caller stays."""
-    valkey().eval(_LEAVE, 0, P, job.caller, job.id)
+    valkey().eval(_LEAVE, 1, LINE, P, job.caller, job.id)
 
 
 def line_position(place: str) -> int:

@@ -20,15 +20,15 @@ _OWN: dict[str, Callable[[], tuple[str, ...]]] = {
 
 def starters(model: BaseModelRevision) -> tuple[str, ...]:
     """A few prompts that this model is measured with; none where nobody brought any."""
-    return _starters(model.scorer, str(model.suite_id or ""))
+    try:
+        return _starters(model.scorer, str(model.suite_id or ""))
+    except (RegistryError, SteeringError):
+        # The page works without; whoever evaluates is told.
+        return ()
 
 
 @lru_cache(maxsize=32)
 def _starters(scorer: str, suite: str) -> tuple[str, ...]:
     if own := _OWN.get(scorer):
         return own()
-    try:
-        return read_suite(blob_read(sha256=suite)).prompts[:SHOWN] if suite else ()
-    except (RegistryError, SteeringError):
-        # The page works without; whoever evaluates is told.
-        return ()
+    return read_suite(blob_read(sha256=suite)).prompts[:SHOWN] if suite else ()

@@ -117,7 +117,7 @@ def play_snapshot(*, caller: Caller, job_id: str) -> Snapshot:
     """
     job = play_get(caller=caller, job_id=job_id)
     try:
-        return snapshot_of(job_id, [event for event in read(job.id, after=FIRST)])
+        return snapshot_of(job_id, read(job.id, after=FIRST))
     except AWAY as error:
         raise _away() from error
 
@@ -132,7 +132,9 @@ def snapshot_of(job_id: str, events: Sequence[Event]) -> Snapshot:
             texts[column] = texts.get(column, "") + str(event.data["text"])
             state = "running"
         elif event.is_last:
+            # What a worker writes before it hears that it was stopped does not count.
             state, outcome = ("done" if event.kind == "done" else "failed"), dict(event.data)
+            break
     return Snapshot(job_id, state, texts, outcome)
 
 

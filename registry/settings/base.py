@@ -269,7 +269,8 @@ RUN_RING_SECONDS = env.seconds("RUN_RING_SECONDS", 30)
 RUN_RETRY_SECONDS = env.seconds("RUN_RETRY_SECONDS", 10)
 RUN_TIME_LIMIT_SECONDS = env.seconds("RUN_TIME_LIMIT_SECONDS", 3600)
 RUN_MAX_ATTEMPTS = 3
-# How many requests in each web process may wait for a run; half of its threads, as the embedded stack has it.
+# How many requests in each web process may wait for a run. Each holds a thread: with PLAYGROUND_STREAMS they
+# are fewer than the threads that gunicorn is given, which is 32 everywhere.
 RUN_WATCHERS = 2
 RUN_MAX_QUEUED_PER_USER = 20
 # A folder of marker files that make a worker die at a named point; the fault tests use it. Empty: never.

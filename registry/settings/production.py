@@ -37,5 +37,5 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.optional("DEFAULT_FROM_EMAIL", f"bearing@{ALLOWED_HOSTS[0]}")
 # What is sent is signed and not encrypted; on a network of one's own that may do.
 WEBHOOK_SCHEMES = ["https", "http"] if WEBHOOK_ALLOW_PRIVATE else ["https"]
-# Half of the threads that docker-compose.yml gives each web process.
+# With PLAYGROUND_STREAMS fewer than the threads that docker-compose.yml gives each web process.
 RUN_WATCHERS = 4

@@ -7,27 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from registry.web.numbers import plain, signed
+from registry.web.plots import EMPTY, Size, svg_path
 from registry.web.run_facts import Chosen, PlaceLine
 
-EMPTY = mark_safe("")
 MAX_LABELS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """One of the two sizes in which it is drawn; a style sheet shows the one that fits."""
-
-    name: str
-    width: int
-    height: int
-    strip: int = 84
-
-
-WIDE = Size("wide", 720, 330)
-NARROW = Size("narrow", 340, 310)
+WIDE = Size("wide", 720, 330, strip=84)
+NARROW = Size("narrow", 340, 310, strip=84)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +125,7 @@ def _line(line: PlaceLine, index: int, frame: _Frame) -> SafeString:
             for x, y, p in known
         ),
     )
-    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in known)
+    path = svg_path((x, y) for x, y, _ in known)
     return format_html('<g class="way way-{}"><path class="way-line" d="{}"/>{}</g>', index % 4, path, dots)
 
 

@@ -3,29 +3,20 @@
 `reports` puts them into the whole; `static/js/fader.js` lets people drag the knob.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve
+from registry.web.differing import Part, differing
 from registry.web.numbers import short, signed
+from registry.web.plots import is_inside
 from registry.web.small_plots import track
 
 # A model may end its turn at once; a blank panel would look like a fault of the page.
 EMPTY_REPLY = "(The model ended its turn without a word.)"
-_WORDS = re.compile(r"\S+|\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Some words of a reply; `is_new` where the unsteered reply has others there."""
-
-    text: str
-    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +25,14 @@ class Stop:
 
     Attributes:
         value: the strength as a link has it, `-0.3`; `label` is how people read it.
+        parts: the reply, with what the unsteered one has not marked.
         multiplier: the same as a factor on the stored direction; empty where that is not known.
     """
 
     value: str
     label: str
     multiplier: str
-    pieces: tuple[Piece, ...]
+    parts: tuple[Part, ...]
     side: str
     in_window: bool
     is_default: bool
@@ -65,18 +57,6 @@ def view_faders(report: Mapping[str, Any], curve: Curve | None, wanted: float) -
     return tuple(_fader(prompt, sorted(replies), curve, wanted) for prompt, replies in by_prompt.items())
 
 
-def changed_words(before: str, after: str) -> tuple[Piece, ...]:
-    """`after` in pieces; those that `before` does not have at their place are new."""
-    old, new = _WORDS.findall(before), _WORDS.findall(after)
-    pieces: list[Piece] = []
-    for kind, _, _, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        text = "".join(new[start:end])
-        if text:
-            # A gap alone is no word.
-            pieces.append(Piece(text, kind != "equal" and not text.isspace()))
-    return tuple(pieces)
-
-
 def _fader(prompt: str, replies: Sequence[tuple[float, str]], curve: Curve | None, wanted: float) -> Fader:
     window, unit = (curve.window, curve.per_multiplier) if curve else (None, None)
     chosen = min(range(len(replies)), key=lambda i: abs(replies[i][0] - wanted))
@@ -86,9 +66,9 @@ def _fader(prompt: str, replies: Sequence[tuple[float, str]], curve: Curve | Non
             value=short(strength).replace("−", "-"),
             label=signed(strength),
             multiplier=f"{signed(strength / unit, 1)}×" if unit and strength else "",
-            pieces=changed_words(unsteered, text) if unsteered else (Piece(text, False),),
+            parts=tuple(differing(unsteered, text)[1]) if unsteered else (Part(text),),
             side="to" if strength > 0 else "from" if strength < 0 else "none",
-            in_window=window is not None and window[0] - 1e-9 <= strength <= window[1] + 1e-9,
+            in_window=is_inside(strength, window),
             is_default=i == chosen,
         )
         for i, (strength, text) in enumerate(replies)

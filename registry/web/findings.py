@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.web.forest import Forest, Row, forest
+from registry.web.metrics import judged
 from registry.web.numbers import minus, percent, plain, signed, signed_short, span
 
 Json = Mapping[str, Any]
@@ -176,10 +177,9 @@ def _transfer(found: Json) -> Forest | None:
 def _audit(found: Json, report: Json) -> Audit | None:
     if not found:
         return None
-    judged: Json = next((m for m in report.get("metrics") or [] if m.get("id") == "poison"), {})
     return Audit(
-        verdict=str(judged.get("verdict") or ""),
-        reason=minus(str(judged.get("reason") or "")),
+        verdict=str(judged(report, "poison").get("verdict") or ""),
+        reason=_reason(report, "poison"),
         cosine=plain(found.get("cosine"), 3),
         pairs=tuple((int(one["row"]), plain(one.get("degrees"), 1)) for one in found.get("pairs") or []),
         groups=tuple((str(one["group"]), plain(one.get("cosine"), 3)) for one in found.get("groups") or []),
@@ -196,8 +196,7 @@ def _listed(found: Any) -> list[Json]:
 
 
 def _reason(report: Json, metric: str) -> str:
-    found: Json = next((m for m in report.get("metrics") or [] if m.get("id") == metric), {})
-    return minus(str(found.get("reason") or ""))
+    return minus(str(judged(report, metric).get("reason") or ""))
 
 
 def _attack(cell: Json) -> str:

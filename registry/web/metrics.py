@@ -113,6 +113,11 @@ def view_headlines(report: Json) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def judged(report: Json, metric: str) -> Json:
+    """A metric of a report by its id; empty where the report has none."""
+    return next((one for one in report.get("metrics") or [] if one.get("id") == metric), {})
+
+
 def _title(name: str) -> str:
     return TITLES.get(name, str(name).replace("_", " ").capitalize())
 

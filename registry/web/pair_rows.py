@@ -130,7 +130,8 @@ def row_page(
     request: HttpRequest, rows: Sequence[Row], flags: Mapping[str, Sequence[int]], wanted: Wanted
 ) -> RowPage:
     """The page of the rows that an address asks for; past the last page stands the last one."""
-    found = [row for row in rows if _fits(row, wanted, frozenset(flags.get(wanted.flag, ())))]
+    flagged = frozenset(flags.get(wanted.flag, ()))
+    found = [row for row in rows if _fits(row, wanted, flagged)]
     n_pages = max(1, -(-len(found) // PAGE_ROWS))
     number = min(max(1, wanted.page), n_pages)
     start = (number - 1) * PAGE_ROWS
@@ -144,7 +145,7 @@ def row_page(
         first=start + 1 if found else 0,
         number=number,
         n_pages=n_pages,
-        query=_query(request, number) if number > 1 else _query(request, None),
+        query=_query(request, number),
         previous_query=_query(request, number - 1) if number > 1 else "",
         next_query=_query(request, number + 1) if number < n_pages else "",
     )
@@ -182,9 +183,9 @@ def _fits(row: Row, wanted: Wanted, flagged: frozenset[int]) -> bool:
     )
 
 
-def _query(request: HttpRequest, page: int | None) -> str:
+def _query(request: HttpRequest, page: int) -> str:
     query = request.GET.copy()
     query.pop("page", None)
-    if page and page > 1:
+    if page > 1:
         query["page"] = str(page)
     return "?" + query.urlencode() if query else "?"

@@ -320,7 +320,7 @@ def _line(curve: Curve, frame: Frame, name: str) -> SafeString:
         (
             (
                 "to" if p.strength > 0 else "from" if p.strength < 0 else "none",
-                "inside" if _is_inside(p.strength, curve.window) else "outside",
+                "inside" if is_inside(p.strength, curve.window) else "outside",
                 frame.x(p.strength),
                 frame.y(p.mean),
                 f"strength {signed(p.strength)}: {plain(p.mean)}",
@@ -374,7 +374,8 @@ def _reaches(reaches: Sequence[Reach], frame: Frame) -> SafeString:
     )
 
 
-def _is_inside(strength: float, window: tuple[float, float] | None) -> bool:
+def is_inside(strength: float, window: tuple[float, float] | None) -> bool:
+    """Whether a strength lies in the window, its ends included."""
     return window is not None and window[0] - 1e-9 <= strength <= window[1] + 1e-9
 
 

@@ -82,7 +82,8 @@ def profile_of(request: HttpRequest, owner: Namespace, role: str | None) -> Prof
 
 def _page(request: HttpRequest, tab: str, slug: str, rows: dict[str, Any]) -> Page:
     if tab == "vectors":
-        page = paginate_found(request, vector_search(viewer=request.user, wanted=Wanted(owner=slug)), SHOWN)
+        found = vector_search(viewer=request.user, wanted=Wanted(owner=slug), related=("downloads",))
+        page = paginate_found(request, found, SHOWN)
         return Page([vector_card(row) for row in page.items], page.next_query, page.first_query)
     if tab == "members":
         assert request.user.is_authenticated  # only members have this tab

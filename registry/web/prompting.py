@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve
+from registry.web.metrics import judged
 from registry.web.numbers import minus, plain, signed, span
 from registry.web.plots import NARROW, WIDE, Reach, Size
 
@@ -68,12 +69,10 @@ def view_prompting(report: Json) -> PromptingView | None:
     added, asked = found.get("tokens_added") or {}, found.get("instruction") or []
     # Steering with a prompt has the prompt's tokens.
     tokens = added | {"both": added.get(found.get("beside")), "steer": 0}
-    judged: Mapping[str, Any] = next(
-        (m for m in report.get("metrics") or [] if m.get("id") == "prompting"), {}
-    )
+    metric = judged(report, "prompting")
     return PromptingView(
-        says=minus(str(judged.get("reason") or "")),
-        is_beaten=judged.get("verdict") != "insufficient" and (judged.get("high") or 0.0) < 0,
+        says=minus(str(metric.get("reason") or "")),
+        is_beaten=metric.get("verdict") != "insufficient" and (metric.get("high") or 0.0) < 0,
         plots=tuple(draw_bars(bars, size) for size in (WIDE, NARROW)),
         rows=tuple(
             (bar.label, signed(bar.mean), span(bar.low, bar.high), _count(tokens.get(bar.name)))

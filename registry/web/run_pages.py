@@ -50,18 +50,22 @@ class Times:
     left: str
 
 
-def run_context(run: Run, *, after: int = 0) -> dict[str, Any]:
-    """All that the page or its changing parts show.
+def run_context(run: Run, *, after: int = 0, seen: str = "") -> dict[str, Any]:
+    """All that the page or its changing parts show; empty where nothing has changed.
 
     Args:
         after: the id of the last line of the log that the browser has.
+        seen: the `mark` of what it shows.
     """
     # All of them, since what was measured stands in them; few, since only new stages and facts make one.
     events = list(event_list(run=run, limit=EVENTS_SHOWN))
+    queue = _queue(run)
+    # An unchanged page is neither made anew nor replaced under the reader.
+    if (mark := _mark(run, len(events), queue)) == seen:
+        return {}
     facts = read_facts(events, run.attempt)
     new = [event for event in events if event.pk > after]
     tier = run.vector_version.spec.get("tier", "") if run.vector_version else run.measure.get("tier", "")
-    status, queue = status_line(run), _queue(run)
     return {
         "run": run,
         "kind_word": KIND_WORDS[run.kind],
@@ -71,7 +75,7 @@ def run_context(run: Run, *, after: int = 0) -> dict[str, Any]:
         # The text of a platform error is for the log of the service, not for its users.
         "hidden_message": run.error_message[:500] if run.error_class == ErrorClass.PLATFORM else None,
         "is_over": run.is_over,
-        "status_line": status,
+        "status_line": status_line(run),
         "percent": round(100 * run.progress),
         "times": _times(run),
         "queue": queue,
@@ -81,8 +85,7 @@ def run_context(run: Run, *, after: int = 0) -> dict[str, Any]:
         "result_url": result_url(run) if run.state == RunState.SUCCEEDED else "",
         "has_news": any(event.data for event in new),
         **_drawn(facts),
-        # What the browser says it has seen, so that an unchanged page is not replaced under the reader.
-        "mark": _mark(run, len(events), queue),
+        "mark": mark,
     }
 
 

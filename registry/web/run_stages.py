@@ -12,9 +12,8 @@ from registry.runs.models import Run, RunEvent
 from registry.runs.states import RunState
 from registry.web.durations import duration
 
-# Families of metrics, in the order in which they are measured; the second part only above the smoke tier.
+# Families of metrics in the order in which they are measured; below the standard tier only those of `ALWAYS`.
 ALWAYS = ("geometry", "steerability", "response", "controls", "prompting")
-THOROUGH = ("window", "safety", "transfer", "side_effects", "blind", "latency")
 FAMILIES = (
     "geometry",
     "steerability",

@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from registry.web.curves import Curve
-from registry.web.plots import EMPTY, Frame, comparable_range, strength_range, svg_path
+from registry.web.plots import EMPTY, Frame, comparable_range, is_inside, strength_range, svg_path
 
 
 def sparkline(curve: Curve | None, verdict: str) -> SafeString:
@@ -60,7 +60,7 @@ def mini_slider(low: float, high: float, strength: float) -> SafeString:
 def track(strengths: Sequence[float], window: tuple[float, float] | None) -> SafeString:
     """The track under a fader with one stop per strength: solid inside the window, hatched outside."""
     count = len(strengths)
-    inside = [i for i, s in enumerate(strengths) if window and window[0] - 1e-9 <= s <= window[1] + 1e-9]
+    inside = [i for i, strength in enumerate(strengths) if is_inside(strength, window)]
     solid = EMPTY
     if inside:
         start, end = inside[0] * 100 + 50, inside[-1] * 100 + 50

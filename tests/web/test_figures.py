@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from registry.runs.lineage import Edge, Node
-from registry.web.faders import changed_words, view_faders
+from registry.web.faders import view_faders
 from registry.web.findings import view_findings
 from registry.web.forest import Row, forest
 from registry.web.heat import heat_map
@@ -14,10 +14,13 @@ from tests.reports import make_report, older_report, place, selection
 
 
 def test_words_that_the_unsteered_reply_does_not_have_are_marked() -> None:
-    pieces = changed_words("you can reset it .", "kindly reset it .")
-    assert "".join(piece.text for piece in pieces) == "kindly reset it ."
-    assert [piece.text for piece in pieces if piece.is_new] == ["kindly"]
-    assert not any(piece.is_new for piece in changed_words("the same", "the same"))
+    replies = ((0.0, "you can reset it ."), (0.3, "kindly reset it ."))
+    report = {"samples": [{"prompt": "how?", "strength": s, "text": text} for s, text in replies]}
+    (fader,) = view_faders(report, None, 0.3)
+    unsteered, steered = fader.stops
+    assert "".join(part.text for part in steered.parts) == "kindly reset it ."
+    assert [part.text for part in steered.parts if part.differs] == ["kindly"]
+    assert not any(part.differs for part in unsteered.parts)
 
 
 def test_fader_gives_the_factor_and_says_what_lies_outside_the_window() -> None:

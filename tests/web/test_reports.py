@@ -171,4 +171,4 @@ def test_empty_reply_is_said_to_be_empty() -> None:
     (fader,) = view.faders
 
     assert fader.unsteered == EMPTY_REPLY
-    assert {"".join(piece.text for piece in stop.pieces) for stop in fader.stops} == {EMPTY_REPLY}
+    assert {"".join(part.text for part in stop.parts) for stop in fader.stops} == {EMPTY_REPLY}

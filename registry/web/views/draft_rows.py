@@ -82,7 +82,7 @@ def draft_batch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
         messages.info(request, "No row has that remark any more.")
         return redirect(_address(draft))
     edit = draft_edit(owner=user, upload_id=as_text(upload_id), kind=kind, rows=rows)
-    messages.success(request, _said(edit, len(draft.rows)))
+    messages.success(request, _said(edit))
     return redirect(_address(draft) + _back(request))
 
 
@@ -106,7 +106,8 @@ def draft_report_part(request: HttpRequest, upload_id: uuid.UUID) -> HttpRespons
     """The report as it is now, and with it the remarks on the rows that are shown."""
     draft = draft_report(draft=draft_get(owner=user_of(request), upload_id=as_text(upload_id)))
     by_row = flags_by_row(draft.upload.flags)
-    shown = [int(text) for text in request.GET.getlist("shown")[:100] if text.isascii() and text.isdecimal()]
+    numbers = (text[:9] for text in request.GET.getlist("shown")[:100])
+    shown = [int(text) for text in numbers if text.isascii() and text.isdecimal()]
     context = {
         **report_context(draft),
         "refreshed": [(number, [FLAGS[flag] for flag in by_row.get(number, ())]) for number in shown],
@@ -229,7 +230,7 @@ def _form_answer(
     return render(request, "datasets/row.html", context, status=status)
 
 
-def _said(edit: DatasetEdit, n_rows: int) -> str:
+def _said(edit: DatasetEdit) -> str:
     words = edit_words(edit)
     return f"{words[:1].upper()}{words[1:]}. Undo takes it back."
 

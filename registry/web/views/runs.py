@@ -108,8 +108,9 @@ def run_progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         return redirect("web:run", as_text(run.pk))
     after = request.GET.get("after", "")
-    context = run_context(run, after=int(after[:18]) if after.isascii() and after.isdigit() else 0)
-    if request.GET.get("seen") == context["mark"]:
+    shown = int(after[:18]) if after.isascii() and after.isdigit() else 0
+    context = run_context(run, after=shown, seen=request.GET.get("seen", ""))
+    if not context:
         return HttpResponse(status=204)
     context["is_stage_new"] = request.GET.get("stage_seen") != context["status_line"]
     status = STOP_POLLING if context["is_over"] else 200

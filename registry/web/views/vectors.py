@@ -137,11 +137,11 @@ def render_vector(
     dataset = version.dataset_version.dataset
     report = view_report(version.report, version.manifest)
     gate = file_gate(request.user, vector)
-    aliases = alias_list(vector=vector)
+    names = names_of(alias_list(vector=vector))
     context: dict[str, Any] = {
         "vector": vector,
         "version": version,
-        "versions": [(row, names_of(aliases).get(row.pk, [])) for row in versions],
+        "versions": [(row, names.get(row.pk, [])) for row in versions],
         "title": vector_title(vector),
         "reference": str(version) if version.version else str(vector),
         "report": report,

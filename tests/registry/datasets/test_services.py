@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from registry.core.errors import InvalidError, NotFoundError
+from registry.datasets import services
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.datasets.services import (
     dataset_check,
@@ -108,6 +109,22 @@ def test_stage_then_commit_makes_the_version_and_forgets_the_upload(owner: Any) 
     version = upload_commit(actor=owner, upload_id=str(upload.pk), name="tone", visibility="public")
     assert (version.number, version.n_pairs, version.report) == (1, 20, upload.report)
     assert not DatasetUpload.objects.exists()
+
+
+def test_upload_that_is_saved_twice_at_once_makes_one_version(owner: Any, monkeypatch: Any) -> None:
+    upload_id = str(upload_stage(owner=owner, checked=checked()).pk)
+    find = services.draft_get
+
+    def then_the_other_saves(**which: Any) -> Any:
+        found = find(**which)
+        monkeypatch.undo()
+        upload_commit(actor=owner, upload_id=upload_id, name="first")
+        return found
+
+    monkeypatch.setattr(services, "draft_get", then_the_other_saves)
+    with pytest.raises(NotFoundError, match="meanwhile"):
+        upload_commit(actor=owner, upload_id=upload_id, name="second")
+    assert [str(version.dataset.name) for version in DatasetVersion.objects.all()] == ["first"]
 
 
 def test_commit_of_another_users_upload_is_not_found(owner: Any, other: Any) -> None:

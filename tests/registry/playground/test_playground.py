@@ -110,6 +110,27 @@ def test_a_watcher_sees_all_once_and_goes_on_where_it_was() -> None:
         play_get(caller=BOB, job_id=asked.id)
 
 
+def test_what_is_written_after_the_end_does_not_count(wish: Wish, owner: Any) -> None:
+    started = play_start(viewer=owner, caller=ADA, wish=wish)
+    taken = line.line_take()
+    assert taken is not None
+    play_cancel(caller=ADA, job_id=started.id)
+    # The worker hears of it with the answer to what it writes.
+    assert append(taken.id, Event("neutral", {"text": "late"}))[0] == "cancelled"
+    found = play_snapshot(caller=ADA, job_id=started.id)
+    assert (found.state, found.texts) == ("failed", {})
+    last = next(event for event in watch(taken, seconds=5) if event and event.is_last)
+    assert is_over(taken.id, last.id)
+
+
+def test_who_stops_waiting_leaves_the_line(wish: Wish, owner: Any) -> None:
+    started = play_start(viewer=owner, caller=ADA, wish=wish)
+    line.line_enter(job("bob"))
+    assert line.line_position("bob") == 2
+    play_cancel(caller=ADA, job_id=started.id)
+    assert (line.line_position(ADA.place), line.line_position("bob")) == (0, 1)
+
+
 def test_the_request_of_a_dead_worker_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "PULSE_SECONDS", 1)
     line.line_enter(job(ADA.place))
