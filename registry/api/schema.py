@@ -103,12 +103,15 @@ class Schema(AutoSchema):
     """Says which operations work without a token, and which take an Idempotency-Key."""
 
     def _map_serializer_field(self, field: Any, direction: Direction, bypass_extensions: bool = False) -> Any:
-        """What spectacular leaves out: lists and texts may not be empty, and texts hold no NUL."""
+        """What spectacular leaves out: how long lists may be, texts that may not be empty and hold no NUL."""
         mapped = super()._map_serializer_field(field, direction, bypass_extensions)
         if direction != "request" or mapped is None or "$ref" in mapped:
             return mapped
-        if isinstance(field, serializers.ListField | serializers.ListSerializer) and not field.allow_empty:
-            mapped.setdefault("minItems", 1)
+        if isinstance(field, serializers.ListField | serializers.ListSerializer):
+            if not field.allow_empty:
+                mapped.setdefault("minItems", 1)
+            if field.max_length is not None:
+                mapped.setdefault("maxItems", field.max_length)
         if isinstance(field, serializers.FileField):
             # An empty file is read, and refused for what it lacks.
             mapped["minLength"] = 1

@@ -178,7 +178,7 @@ def _t_interval(value: float, left_out: Floats) -> Interval:
         return value, value
     t, error = t_quantile(_UPPER, n - 1), math.sqrt((n - 1) / n * summed)
     # A sixth of the skewness of the estimate, as in the acceleration of Efron's BCa intervals.
-    skew = float((pulls**3).sum()) / (6 * summed**1.5)
+    skew = float(((pulls / math.sqrt(summed)) ** 3).sum()) / 6
     tail = error * skew * (1 + 2 * t**2)
     return value - t * error + min(tail, 0.0), value + t * error + max(tail, 0.0)
 

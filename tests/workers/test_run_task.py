@@ -9,6 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
 from registry.celery import app
+from registry.playground.dispatch import PLAY
 from registry.runs import task_names
 from registry.runs.claims import ArtifactResult, RunClaim
 from registry.runs.models import Run
@@ -149,4 +150,4 @@ def test_every_task_name_is_registered_once() -> None:
 
     ours = [name for name in app.tasks if name.startswith("bearing.")]
 
-    assert sorted(ours) == sorted([*task_names.QUEUE_OF, CONVERT])
+    assert sorted(ours) == sorted([*task_names.QUEUE_OF, CONVERT, PLAY])
