@@ -46,6 +46,16 @@ for (const name of ["htmx:responseError", "htmx:sendError"]) {
   });
 }
 
+// A draft that is being saved or discarded has nothing more to report, and soon is not there to ask.
+let isLeaving = false;
+for (const id of ["commit-form", "discard"]) {
+  document.getElementById(id)?.addEventListener("submit", () => { isLeaving = true; });
+}
+addEventListener("pageshow", () => { isLeaving = false; });
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (isLeaving) event.preventDefault();
+});
+
 document.querySelector("[data-keys]")?.removeAttribute("hidden");
 // Coming from a link to a row, the keyboard goes on from there.
 if (location.hash.startsWith("#row-")) document.getElementById(location.hash.slice(1))?.focus();
