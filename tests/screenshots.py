@@ -1,8 +1,9 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, from a service with a vector of its own.
 
-Walks the demo's way (account, pairs, extraction, publication), then looks at each page on a phone and on a
-desk, light and dark. Chromium itself writes the WebP files. `--data FOLDER` keeps the service's data for
-another time, `--only WORD` takes the pages whose name has the word.
+Walks the demo's way (account, pairs, extraction, publication), has the starter presets made (about ten
+minutes), then looks at each page on a phone and on a desk, light and dark. Chromium itself writes the WebP
+files. `--data FOLDER` keeps the service's data for another time, `--only WORD` takes the pages whose name has
+the word.
 """
 
 import argparse
@@ -11,20 +12,21 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
 from registry.embedded import demo
-from registry.embedded.stack import running_stack, stoppable
+from registry.embedded.stack import Stack, running_stack, stoppable
 from tests.chromium import ARGUMENTS, find_chromium
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 MAX_BYTES = 60_000
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
+ORGANISATION = "front-desk"
 # Draws a PNG on a canvas and gives it back as WebP.
 TO_WEBP = """async ([png, quality]) => {
   const picture = await createImageBitmap(await (await fetch("data:image/png;base64," + png)).blob());
@@ -46,6 +48,7 @@ class Place:
     owner: str
     password: str
     run: str
+    draft: str
 
 
 def pages(place: Place) -> dict[str, str]:
@@ -55,22 +58,37 @@ def pages(place: Place) -> dict[str, str]:
         "catalog": "/",
         "vector": f"/{owner}/formality",
         "vector-report": f"/{owner}/formality#report",
+        "collections": "/collections/",
+        "collection": "/collections/tone",
+        "works-with": "/works-with?model=bearing/demo",
         "presets": "/presets/",
-        "mixer": f"/mixer?v={owner}/formality@1.0.0:0.2",
+        "preset": f"/presets/{owner}/warm-and-formal",
+        "preset-new": "/presets/new",
+        "mixer": f"/mixer?v={owner}/formality@1.0.0:0.2&v={owner}/warmth@1.0.0:0.1",
         "datasets": "/datasets/",
         "dataset": f"/datasets/{owner}/formality-pairs",
+        "dataset-rows": f"/datasets/{owner}/formality-pairs/versions/1/rows",
         "dataset-new": "/datasets/new",
+        "dataset-draft": place.draft,
         "extract": f"/datasets/{owner}/formality-pairs/versions/1/extract",
         "runs": "/runs/",
         "run": f"/runs/{place.run}",
         "notifications": "/notifications/",
+        "settings": "/settings/",
         "tokens": "/settings/tokens/",
+        "webhooks": "/settings/webhooks/",
+        "log": "/settings/log",
+        "organisations": "/organisations/",
+        "organisation": f"/{ORGANISATION}",
+        "organisation-members": f"/organisations/{ORGANISATION}/members",
         "profile": f"/{owner}",
         "docs": "/docs/",
         "docs-concepts": "/docs/concepts",
         "docs-report": "/docs/report",
         "docs-api": "/docs/api/runs",
         "nothing": "/no/such/page",
+        "sign-up": "/accounts/signup/",
+        "sign-in": "/accounts/login/",
     }
 
 
@@ -88,8 +106,8 @@ def main() -> int:
         running_stack(options.data or Path(cache) / "data", port=None, say=console.print) as stack,
         sync_playwright() as playwright,
     ):
-        place = settle(stack.url, stack.data, Path(cache), console)
         browser = playwright.chromium.launch(executable_path=str(chromium), args=list(ARGUMENTS))
+        place = settle(stack, browser, Path(cache), console)
         for device in SIZES:
             for scheme in SCHEMES:
                 look(browser, place, device, scheme, options.only)
@@ -106,17 +124,34 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def settle(url: str, data: Path, cache: Path, console: Console) -> Place:
-    """The demo's vector: made now, or kept from an earlier time."""
-    kept = data / "screenshots.json"
+def settle(stack: Stack, browser: Browser, cache: Path, console: Console) -> Place:
+    """What the pages show: made now, or kept from an earlier time."""
+    kept = stack.data / "screenshots.json"
     if kept.exists():
-        return Place(url=url, **json.loads(kept.read_text()))
-    walk = demo.Demo(url, cache, console, time.time())
+        return Place(url=stack.url, **json.loads(kept.read_text()))
+    walk = demo.Demo(stack.url, cache, console, time.time())
     for step in (demo.make_account, demo.push_pairs, demo.extract_vector, demo.publish_vector):
         step(walk)
+    console.print("the starter presets are made and measured")
+    stack.start_starters(walk.owner)
+    stack.beside[-1].wait()
     made = {"owner": walk.owner, "password": walk.result["password"], "run": walk.result["run"]}
-    kept.write_text(json.dumps(made))
-    return Place(url=url, **made)
+    place = Place(url=stack.url, draft="", **made)
+    page = browser.new_page(base_url=stack.url)
+    sign_in(page, place)
+    page.goto("/organisations/new")
+    page.fill("input[name=slug]", ORGANISATION)
+    page.fill("input[name=title]", "The front desk")
+    page.press("input[name=slug]", "Enter")
+    page.wait_for_url(f"**/{ORGANISATION}**")
+    page.goto("/datasets/new")
+    page.set_input_files("#id_file", demo.PAIRS)
+    page.get_by_role("button", name="Check the rows").click()
+    page.wait_for_selector("#commit-form")
+    place = replace(place, draft=page.url.removeprefix(stack.url))
+    page.close()
+    kept.write_text(json.dumps({**made, "draft": place.draft}))
+    return place
 
 
 def look(browser: Browser, place: Place, device: str, scheme: str, only: str) -> None:
@@ -135,7 +170,11 @@ def look(browser: Browser, place: Place, device: str, scheme: str, only: str) ->
     for name, address in pages(place).items():
         if only not in name:
             continue
+        if name == "sign-up":
+            context.clear_cookies()
         page.goto(address)
+        if name == "mixer":
+            page.wait_for_selector("#timing:not(:empty)")
         file = FOLDER / f"{name}-{device}-{scheme}.webp"
         file.write_bytes(small(blank, page.screenshot()))
         print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)
