@@ -124,6 +124,7 @@ bench-search: $(RUNTIME)  ## searches among many vectors, some minutes to fill; 
 .PHONY: bench-pages
 bench-pages: $(RUNTIME) $(TOOLS)  ## the catalog's pages in a slowed browser and on the server, some minutes; ARGS="--data FOLDER" or ARGS=--help
 	@$(BIN)/python -m benchmarks.pages $(ARGS)
+
 .PHONY: bench-mixer
 bench-mixer: $(RUNTIME)  ## the mixer's first word and twenty people at once, about 3 minutes; ARGS="--people 5" or ARGS=--help
 	@$(BIN)/python -m benchmarks.mixer $(ARGS)

@@ -63,7 +63,7 @@ def main() -> None:
 def _fill(stack: Stack, people: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.mixer_fill", str(people)]
     done = subprocess.run(
-        command, env=stack.environment, cwd=ROOT, check=True, capture_output=True, text=True
+        command, env=stack.environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )
     world: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return world

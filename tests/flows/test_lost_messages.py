@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture
 def start(demo_model: BaseModelRevision) -> Callable[[], Run]:
     owner: User = make_user()
-    short, long = make_text_dataset(owner=owner), make_demo_dataset(owner=owner)
+    short, long = make_text_dataset(owner=owner), make_demo_dataset(owner=owner, n=24)
 
     def begin(lasts: bool = False) -> Run:
         name, dataset = f"vector-{Run.objects.count()}", long if lasts else short
@@ -44,7 +44,7 @@ def is_in(run: Run, *states: str) -> Callable[[], bool]:
 def test_a_flushed_broker_loses_no_run(
     processes: Processes, start: Callable[[], Run], wait_for: Wait, redis_url: str
 ) -> None:
-    runs = [start() for _ in range(4)]
+    runs = [start() for _ in range(2)]
     redis.Redis.from_url(redis_url).flushall()
 
     processes.start_worker()
@@ -128,7 +128,7 @@ def test_two_workers_that_both_hear_of_a_run_do_it_once(
     processes.start_worker(concurrency=1)
     processes.start_worker(concurrency=1)
     processes.start_sweeper()
-    runs = [start() for _ in range(6)]
+    runs = [start() for _ in range(4)]
 
     for run in runs:
         wait_for(is_in(run, RunState.SUCCEEDED), 90)

@@ -54,6 +54,10 @@ def test_client_follows_a_run_over_one_stream(processes: Processes, wait_for: Wa
 
     assert not follower.is_alive()
     assert (followed[0][0], followed[-1][0]) == ("queued", "failed")
-    requests = [line for line in processes.logs().splitlines() if f"/runs/{run.pk}" in line and "GET" in line]
-    # The run and its stream, once each.
-    assert len(requests) == 2, requests
+
+    def asked() -> list[str]:
+        return [line for line in processes.logs().splitlines() if f"GET /api/v1/runs/{run.pk}" in line]
+
+    # The run and its stream, once each; the log has a stream when it is over.
+    wait_for(lambda: len(asked()) >= 2, 10)
+    assert len(asked()) == 2, asked()

@@ -39,7 +39,8 @@ def test_read_pairs_hostile_file_is_refused_within_time_and_memory(case: Dataset
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 
-    assert time.perf_counter() - started < 2
+    # Less than a second alone; a reader that is quadratic takes minutes.
+    assert time.perf_counter() - started < 10
     assert peak + len(data) < 200 * 1024 * 1024
 
 
