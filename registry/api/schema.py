@@ -110,8 +110,9 @@ class Schema(AutoSchema):
         if isinstance(field, serializers.ListField | serializers.ListSerializer):
             if not field.allow_empty:
                 mapped.setdefault("minItems", 1)
-            if field.max_length is not None:
-                mapped.setdefault("maxItems", field.max_length)
+            # The stubs do not know that a ListSerializer has one.
+            if most := getattr(field, "max_length", None):
+                mapped.setdefault("maxItems", most)
         if isinstance(field, serializers.FileField):
             # An empty file is read, and refused for what it lacks.
             mapped["minLength"] = 1

@@ -254,10 +254,8 @@ def measured(shown: Json) -> Json:
     curve = report["dose_response"]
     return {
         "model_hash": shown["base_model"]["model_hash"],
-        "verdict": report["verdict"],
-        "summary": report["summary"],
-        "selection": report["selection"],
-        "metrics": report["metrics"],
+        **{name: report[name] for name in ("verdict", "grade", "gates", "headlines", "summary")},
+        **{name: report[name] for name in ("selection", "counts", "cost", "metrics")},
         "dose_response": curve["points"],
         "window": curve["window"],
         "random_control": curve["control"],

@@ -5,12 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from rich.console import Console
 
 from registry.embedded.demo import Demo, DemoError, check_effect, element_text, keep, walk
+from steering_core.demo.suite import demo_suite
+from steering_core.evaluation.cost import predicted_rows
+from steering_core.evaluation.gates import GATES
+from steering_core.spec import BUDGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +35,7 @@ def test_demo_once_publishes_a_vector_that_beats_every_random_one(tmp_path: Path
     assert result["ok"] is True
     assert result["digest"].startswith("sha256:")
     assert result["model_hash"].startswith("sha256:")
+    check_report(result)
     assert len(result["random_control"]["effects"]) == 19
     assert abs(result["effect"]["value"]) > max(map(abs, result["random_control"]["effects"]))
     assert {"strength", "mean", "low", "high"} <= result["dose_response"][0].keys()
@@ -37,6 +43,24 @@ def test_demo_once_publishes_a_vector_that_beats_every_random_one(tmp_path: Path
     assert "password" not in result
     assert "grade" in done.stdout
     print(f"first steered text after {result['seconds_to_first_steered_text']} s")
+
+
+def check_report(result: dict[str, Any]) -> None:
+    """What the standard tier says of a style that the demo model has."""
+    verdicts = {gate["name"]: gate["verdict"] for gate in result["gates"]}
+    assert set(verdicts) == set(GATES)
+    assert set(verdicts.values()) <= {"pass", "warn"}, verdicts
+    assert (result["verdict"], result["grade"]) == ("warn", "B")
+    assert result["summary"].startswith("Turns replies from casual to formal; works from -")
+    metrics = {metric["id"]: metric for metric in result["metrics"]}
+    assert metrics["effect"]["low"] > metrics["effect"]["beside"]["value"]
+    assert result["headlines"][0] == metrics["prompting"]["reason"]
+    means = [point["mean"] for point in result["dose_response"]]
+    assert means[2] < means[5] < means[8]
+    predicted = predicted_rows(
+        BUDGETS["standard"], n_items=result["counts"]["test"], n_attacks=len(demo_suite().attacks)
+    )
+    assert result["cost"]["forward_rows"] == pytest.approx(predicted, rel=0.1)
 
 
 def demo_of(tmp_path: Path, url: str = "http://127.0.0.1:9") -> Demo:

@@ -1,4 +1,7 @@
-"""The shipped demo model has styles that steer and an axis that it does not know."""
+"""The shipped demo model has styles that steer and an axis that it does not know.
+
+The whole report of a style is read in tests/embedded/test_demo.py.
+"""
 
 import pytest
 import torch
@@ -7,15 +10,13 @@ from steering_core.demo.datasets import demo_pairs
 from steering_core.demo.paths import weights_path
 from steering_core.demo.scoring import choose_scorer, demo_scorer
 from steering_core.demo.suite import demo_suite
-from steering_core.evaluation.cost import predicted_rows
-from steering_core.evaluation.evaluate import WHOLE, Plan
-from steering_core.evaluation.gates import GATES
+from steering_core.evaluation.evaluate import Plan
 from steering_core.evaluation.pipeline import extract_and_evaluate
 from steering_core.injection.generate import generate
 from steering_core.injection.hooks import steer
 from steering_core.models.load import load_model
 from steering_core.pairs.splits import split_pairs
-from steering_core.spec import BUDGETS, ExtractionSpec
+from steering_core.spec import ExtractionSpec
 
 DIGEST = "sha256:" + "1" * 64
 
@@ -42,7 +43,7 @@ def measured(demo_lm, tmp_path_factory):
                 tmp_path_factory.mktemp(axis),
                 scorer=choose_scorer(pairs),
                 suite=demo_suite(),
-                plan=WHOLE if axis == "formality" else Plan(("geometry", "steerability", "response")),
+                plan=Plan(("geometry", "steerability", "response")),
                 progress=lambda *told: None,
             )
         return done[axis]
@@ -52,26 +53,6 @@ def measured(demo_lm, tmp_path_factory):
 
 def by_id(report):
     return {metric["id"]: metric for metric in report["metrics"]}
-
-
-def test_demo_model_formality_passes_or_warns_at_every_gate(measured):
-    report = measured("formality").report
-
-    assert {gate["name"]: gate["verdict"] in ("pass", "warn") for gate in report["gates"]} == dict.fromkeys(
-        GATES, True
-    )
-    assert report["grade"] == "B"
-    assert report["summary"].startswith("Turns replies from casual to formal; works from -")
-    assert by_id(report)["effect"]["low"] > by_id(report)["effect"]["beside"]["value"]
-    means = [point["mean"] for point in report["dose_response"]["points"]]
-    assert means[2] < means[5] < means[8]
-
-
-def test_demo_model_report_begins_with_what_a_prompt_does(measured):
-    report = measured("formality").report
-
-    assert report["headlines"][0] == by_id(report)["prompting"]["reason"]
-    assert set(report["sections"]["prompting"]["bars"]) == {"steer", "prompt", "few_shot", "both"}
 
 
 def test_demo_model_alphabetical_order_fails_and_says_why(measured):
@@ -87,17 +68,6 @@ def test_demo_model_every_value_lies_inside_its_interval(measured, axis):
     for metric in measured(axis).report["metrics"]:
         if metric["low"] is not None and metric["value"] is not None:
             assert metric["low"] - 1e-6 <= metric["value"] <= metric["high"] + 1e-6, metric
-
-
-def test_demo_model_report_takes_the_rows_that_were_predicted(measured):
-    report = measured("formality").report
-
-    predicted = predicted_rows(
-        BUDGETS["standard"],
-        n_items=report["counts"]["test"],
-        n_attacks=len(demo_suite().attacks),
-    )
-    assert report["cost"]["forward_rows"] == pytest.approx(predicted, rel=0.1)
 
 
 def test_demo_model_steered_replies_score_as_the_vector_says(demo_lm, measured):
