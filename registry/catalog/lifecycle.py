@@ -21,6 +21,8 @@ from registry.catalog.vectors import (
 from registry.core.errors import ConflictError, InvalidError, NotFoundError
 from registry.core.state import transition
 
+_NOTHING: dict[str, Any] = {"deprecated_at": None, "deprecation_reason": "", "replacement": ""}
+
 
 def version_yank(*, actor: User, name: str, version: str, reason: str, owner: str = "") -> VectorVersion:
     """Withdraw a published version: it leaves `latest`, aliases and the catalog; an exact pin still resolves,
@@ -73,8 +75,8 @@ def vector_deprecate(
         ConflictError: it would replace itself.
     """
     vector = vector_to_change(actor, owner, name)
-    said = _deprecation(actor, reason, replacement, vector)
-    return _vector_say(vector, actor, "vector.deprecated", said)
+    said = deprecation(actor, reason, replacement, vector)
+    return vector_say(vector, actor, "vector.deprecated", said)
 
 
 def vector_undeprecate(*, actor: User, name: str, owner: str = "") -> Vector:
@@ -84,7 +86,7 @@ def vector_undeprecate(*, actor: User, name: str, owner: str = "") -> Vector:
         NotFoundError, NotAllowedError: there is no such vector for the actor, or it is not theirs to change.
     """
     vector = vector_to_change(actor, owner, name)
-    return _vector_say(vector, actor, "vector.undeprecated", _NOTHING)
+    return vector_say(vector, actor, "vector.undeprecated", _NOTHING)
 
 
 def version_deprecate(
@@ -92,7 +94,7 @@ def version_deprecate(
 ) -> VectorVersion:
     """As `vector_deprecate`, for one version."""
     row = released_version(vector_to_change(actor, owner, name), version)
-    said = _deprecation(actor, reason, replacement, row)
+    said = deprecation(actor, reason, replacement, row)
     return _version_say(row, actor, "version.deprecated", said)
 
 
@@ -131,10 +133,12 @@ def checked_reason(reason: str, *, code: str) -> str:
     return text[:500]
 
 
-_NOTHING: dict[str, Any] = {"deprecated_at": None, "deprecation_reason": "", "replacement": ""}
+def deprecation(actor: User, reason: str, replacement: str, row: Vector | VectorVersion) -> dict[str, Any]:
+    """The columns of a row that is advised against.
 
-
-def _deprecation(actor: User, reason: str, replacement: str, row: Vector | VectorVersion) -> dict[str, Any]:
+    Raises:
+        InvalidError, NotFoundError, ConflictError: as `vector_deprecate`.
+    """
     instead = replacement.strip()
     said = {
         "deprecated_at": timezone.now(),
@@ -156,9 +160,15 @@ def _deprecation(actor: User, reason: str, replacement: str, row: Vector | Vecto
     return said
 
 
-def _vector_say(vector: Vector, actor: User, action: str, said: dict[str, Any]) -> Vector:
+def vector_say(vector: Vector, actor: User, action: str, said: dict[str, Any]) -> Vector:
+    """Set what is said of a vector, the columns that `deprecation` gives, and log it as `action`.
+
+    Raises:
+        RemovedError: operators took it away.
+    """
     with transaction.atomic():
         vector = vector_locked(vector.pk)
+        check_present(vector)
         if said != _NOTHING or vector.deprecated_at:
             _set(vector, said)
             vector.save(update_fields=list(said))

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from registry.accounts.models import User
-from registry.catalog.lifecycle import checked_reason
+from registry.catalog.lifecycle import checked_reason, deprecation, vector_say
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.notices import check_present
 from registry.catalog.states import RELEASED, TRANSITIONS, RemovalKind, VersionState
@@ -74,14 +74,7 @@ def vector_warn(*, actor: User, vector: Vector, reason: str) -> None:
         RemovedError: it is gone already.
     """
     _check_staff(actor)
-    said = checked_reason(reason, code="deprecation.no_reason")
-    with transaction.atomic():
-        row = vector_locked(vector.pk)
-        check_present(row)
-        row.deprecated_at, row.deprecation_reason, row.replacement = timezone.now(), said, ""
-        row.save(update_fields=["deprecated_at", "deprecation_reason", "replacement"])
-        vector_changed(row)
-        vector_record("vector.deprecated", row, actor, reason=said)
+    vector_say(vector, actor, "vector.deprecated", deprecation(actor, reason, "", vector))
 
 
 def copies_of(version: VectorVersion) -> list[VectorVersion]:
