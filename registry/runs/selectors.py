@@ -71,6 +71,11 @@ def event_list(*, run: Run, after: int = 0, limit: int = 200) -> QuerySet[RunEve
     return run.events.filter(pk__gt=after).order_by("run", "pk")[:limit]
 
 
+def event_tail(*, run: Run, limit: int) -> list[RunEvent]:
+    """The newest events of the run's log, oldest first."""
+    return list(run.events.order_by("-run", "-pk")[:limit])[::-1]
+
+
 def run_statistics(*, run: Run) -> Blob:
     """The file of the activations that a run kept.
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from registry.catalog.states import RELEASED, VersionState
 from registry.runs.models import Run
-from registry.runs.selectors import Queue, event_list, queue_get
+from registry.runs.selectors import Queue, event_tail, queue_get
 from registry.runs.states import ErrorClass, RunState
 from registry.web.block_plots import NARROW, WIDE, block_plot
 from registry.web.durations import about, duration
@@ -20,6 +20,7 @@ from registry.web.run_facts import Facts, read_facts
 from registry.web.run_stages import LABELS, stage_rows
 from registry.web.vector_page import version_url
 
+# More than any attempt makes: new stages and facts alone make one.
 EVENTS_SHOWN = 200
 STATE_WORDS = {
     "queued": "Waiting for a worker",
@@ -57,11 +58,13 @@ def run_context(run: Run, *, after: int = 0, seen: str = "") -> dict[str, Any]:
         after: the id of the last line of the log that the browser has.
         seen: the `mark` of what it shows.
     """
-    # All of them, since what was measured stands in them; few, since only new stages and facts make one.
-    events = list(event_list(run=run, limit=EVENTS_SHOWN))
+    # Those that the browser has too, since what was measured stands in them.
+    tail = event_tail(run=run, limit=EVENTS_SHOWN + 1)
+    events = tail[-EVENTS_SHOWN:]
+    newest = events[-1].pk if events else 0
     queue = _queue(run)
     # An unchanged page is neither made anew nor replaced under the reader.
-    if (mark := _mark(run, len(events), queue)) == seen:
+    if (mark := _mark(run, newest, queue)) == seen:
         return {}
     facts = read_facts(events, run.attempt)
     new = [event for event in events if event.pk > after]
@@ -71,7 +74,9 @@ def run_context(run: Run, *, after: int = 0, seen: str = "") -> dict[str, Any]:
         "kind_word": KIND_WORDS[run.kind],
         "tier": tier,
         "events": new,
-        "newest": events[-1].pk if events else 0,
+        "newest": newest,
+        "left_out": len(tail) > EVENTS_SHOWN,
+        "events_shown": EVENTS_SHOWN,
         # The text of a platform error is for the log of the service, not for its users.
         "hidden_message": run.error_message[:500] if run.error_class == ErrorClass.PLATFORM else None,
         "is_over": run.is_over,
@@ -126,13 +131,13 @@ def _times(run: Run) -> Times:
     return Times(waited, worked_for(run), left)
 
 
-def _mark(run: Run, n_events: int, queue: Queue | None) -> str:
+def _mark(run: Run, newest: int, queue: Queue | None) -> str:
     """Changes with what is shown; times move on every few seconds."""
     place = f"{queue.ahead}.{queue.working}" if queue else ""
     tick = 0
     if run.state == RunState.RUNNING and run.started_at:
         tick = int((timezone.now() - run.started_at).total_seconds() // TICK_SECONDS)
-    return f"{run.state}-{run.progress:.4f}-{n_events}-{int(run.cancel_requested)}-{place}-{tick}"
+    return f"{run.state}-{run.progress:.4f}-{newest}-{int(run.cancel_requested)}-{place}-{tick}"
 
 
 def _queue(run: Run) -> Queue | None:

@@ -1,5 +1,6 @@
 """What pages show of runs: the steps, the blocks, durations, remedies, lists and starting again."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from django.test import Client
 from registry.accounts.models import User
 from registry.runs.leases import run_claim, run_fail, run_found, run_progress
 from registry.runs.models import Run
-from registry.runs.services import run_cancel
+from registry.runs.services import event_add, run_cancel
 from registry.runs.states import ErrorClass
+from registry.web import run_pages
 from registry.web.durations import about, duration
 from registry.web.remedies import BY_CODE
 from registry.web.run_stages import LABELS, stages_of
@@ -77,6 +79,25 @@ def test_page_shows_blocks_as_they_come_and_only_what_is_new(signed_in: Client, 
     page_words = words(signed_in.get(f"/runs/{run.pk}").content)
     assert "block 2: effect +1.50" in page_words
     assert "Measured so far" in page_words
+
+
+@pytest.mark.django_db
+def test_log_shows_the_newest_lines_and_says_that_others_are_left_out(
+    signed_in: Client, run: Run, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(run_pages, "EVENTS_SHOWN", 3)
+    for number in range(2):
+        event_add(run, "load", f"line {number}")
+    assert "left out" not in words(signed_in.get(f"/runs/{run.pk}").content)
+    event_add(run, "load", "line 2")
+    page = signed_in.get(f"/runs/{run.pk}")
+    assert re.findall(r"line \d", words(page.content)) == ["line 0", "line 1", "line 2"]
+    assert "The newest 3 lines; earlier ones are left out." in words(page.content)
+
+    event_add(run, "load", "line 3")
+    asked = {"seen": page.context["mark"], "after": page.context["newest"]}
+    part = signed_in.get(f"/runs/{run.pk}/progress", asked, headers=HTMX)
+    assert re.findall(r"line \d", words(part.content)) == ["line 3"]
 
 
 @pytest.mark.django_db
