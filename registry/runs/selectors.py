@@ -12,6 +12,7 @@ from registry.accounts.roles import Role
 from registry.catalog.models import VectorVersion
 from registry.core.errors import NotFoundError
 from registry.core.naming import row_id
+from registry.datasets.models import Dataset
 from registry.runs.models import Run, RunEvent
 from registry.runs.states import ACTIVE, RunState
 from registry.storage.models import Blob
@@ -52,6 +53,14 @@ def run_list(*, viewer: User, state: str = "", kind: str = "", owner: str = "") 
             Q(vector_version__vector__owner__slug=owner) | Q(preset_version__preset__owner__slug=owner)
         )
     return rows
+
+
+def dataset_runs(*, viewer: Any, dataset: Dataset, limit: int) -> list[Run]:
+    """The newest runs that read a data set, of those that the viewer may see."""
+    if not isinstance(viewer, User):
+        return []
+    rows = run_list(viewer=viewer).filter(vector_version__dataset_version__dataset=dataset)
+    return list(rows.defer("vector_version__report", "vector_version__manifest")[:limit])
 
 
 def run_get(*, viewer: User, run_id: str) -> Run:

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from registry.accounts.models import User
 from registry.runs.models import Run
-from tests.factories import make_base_model, make_dataset_version, make_pairs_file
+from tests.factories import make_base_model, make_dataset_version, make_pairs_file, make_run
 from tests.web.pages import words
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +117,21 @@ def test_extract_form_refusal_keeps_what_was_typed(signed_in: Client, acme: User
 def test_extract_page_without_base_models_says_so(signed_in: Client, acme: User) -> None:
     make_dataset_version(owner=acme)
     assert "No base model is registered" in words(signed_in.get(f"{PAGE}/versions/1/extract").content)
+
+
+def test_dataset_page_lists_the_newest_runs_of_the_viewer_at_the_price_of_one(
+    signed_in: Client, stranger: Client, acme: User, django_assert_num_queries: Any
+) -> None:
+    make_dataset_version(owner=acme, visibility="public")
+    run = make_run(owner=acme)
+    with CaptureQueriesContext(connection) as once:
+        page = signed_in.get(PAGE).content.decode()
+    assert f'href="/runs/{run.pk}"' in page
+    assert "acme/formality extraction with @1" in words(page)
+    make_run(owner=acme, vector="other")
+    with django_assert_num_queries(len(once)):
+        signed_in.get(PAGE)
+    assert "Your newest runs" not in words(stranger.get(PAGE).content)
 
 
 def test_dataset_list_costs_the_same_for_one_or_three(

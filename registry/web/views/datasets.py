@@ -18,6 +18,7 @@ from registry.datasets.selectors import (
     version_splits,
 )
 from registry.datasets.services import MEDIA_TYPE, dataset_make_public
+from registry.runs.selectors import dataset_runs
 from registry.storage.services import blob_read
 from registry.web import pair_plots
 from registry.web.flags import FLAGS
@@ -25,11 +26,13 @@ from registry.web.http import file_answer, user_of
 from registry.web.paging import paginate
 from registry.web.pair_rows import SPLITS, row_page, version_rows, view_row, wanted_rows
 from registry.web.quality import view_quality
+from registry.web.run_pages import KIND_WORDS
 from registry.web.vector_page import version_url
 from registry.web.views.catalog import clean_text
 from steering_core.pairs.readers import FORMAT_LABELS
 
 PREVIEW_ROWS = 5
+RUNS_SHOWN = 5
 
 
 @require_safe
@@ -54,6 +57,10 @@ def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None
         "version": version,
         "versions": dataset.versions.values("number", "n_pairs", "created_at", "notes"),
         "extracted": [(row, version_url(row)) for row in extracted_list(viewer=user, dataset=dataset)],
+        "runs": [
+            (run, KIND_WORDS[run.kind])
+            for run in dataset_runs(viewer=user, dataset=dataset, limit=RUNS_SHOWN)
+        ],
         "format_label": FORMAT_LABELS.get(version.source_format, version.source_format),
         "quality": view_quality(version.report, version_flags(version=version, pairs=pairs)),
         "lengths": pair_plots.lengths(pairs),
