@@ -63,7 +63,7 @@ def draft_get(*, owner: User, upload_id: str) -> Draft:
     """
     upload = upload_get(owner=owner, upload_id=upload_id)
     edits = list(upload.edits.all())
-    return Draft(upload, rows_after(read_canonical(blob_read(sha256=upload.blob_id)), edits), edits)
+    return Draft(upload, _rows(upload, edits), edits)
 
 
 def draft_report(*, draft: Draft) -> Draft:
@@ -102,28 +102,28 @@ def draft_edit(
     """
     numbers = [] if kind in WHOLE else sorted(set(rows or []))
     with transaction.atomic():
-        draft = _locked(owner, upload_id)
+        upload = upload_get(owner=owner, upload_id=upload_id, lock=True)
+        edits = list(upload.edits.all())
+        n_rows = upload.n_pairs + sum(edit.kind == EditKind.ADD for edit in edits)
         if kind not in EditKind.values:
             raise InvalidError(
                 f"{kind!r} cannot be done to a row; choose one of {', '.join(EditKind.values)}"
             )
-        if len(draft.edits) >= MOST_EDITS:
+        if len(edits) >= MOST_EDITS:
             raise QuotaExceededError(
                 f"{MOST_EDITS:,} edits were made here; save a version, then go on from it",
                 code="upload.edits",
             )
-        if unknown := [number for number in numbers if not 1 <= number <= len(draft.rows)]:
-            raise InvalidError(
-                f"there is no row {unknown[0]}; rows are 1 to {len(draft.rows)}", code="upload.row"
-            )
+        if unknown := [number for number in numbers if not 1 <= number <= n_rows]:
+            raise InvalidError(f"there is no row {unknown[0]}; rows are 1 to {n_rows}", code="upload.row")
         texts = None
         if kind in (EditKind.EDIT, EditKind.ADD):
             if kind == EditKind.EDIT and len(numbers) != 1:
                 raise InvalidError("one row is written at a time; name it", code="upload.row")
-            row = numbers[0] if kind == EditKind.EDIT else len(draft.rows) + 1
-            texts = _checked(pair or {}, row, draft)
-        edit = DatasetEdit.objects.create(upload=draft.upload, kind=kind, rows=numbers, pair=texts)
-        _touch(draft.upload)
+            row = numbers[0] if kind == EditKind.EDIT else n_rows + 1
+            texts = _checked(pair or {}, row, _rows(upload, edits))
+        edit = DatasetEdit.objects.create(upload=upload, kind=kind, rows=numbers, pair=texts)
+        _touch(upload)
     return edit
 
 
@@ -134,11 +134,11 @@ def draft_undo(*, owner: User, upload_id: str) -> DatasetEdit | None:
         NotFoundError: there is no such upload of this user.
     """
     with transaction.atomic():
-        draft = _locked(owner, upload_id)
-        edit = draft.newest_edit
+        upload = upload_get(owner=owner, upload_id=upload_id, lock=True)
+        edit = upload.edits.last()
         if edit is not None:
-            DatasetEdit.objects.filter(pk=edit.pk).delete()
-            _touch(draft.upload)
+            edit.delete()
+            _touch(upload)
     return edit
 
 
@@ -150,24 +150,28 @@ def draft_from_version(*, actor: User, version: DatasetVersion) -> DatasetUpload
         NotAllowedError: the actor may not write to the data set.
     """
     require(actor, Role.WRITER, version.dataset)
-    open_one = DatasetUpload.objects.filter(owner=actor, based_on=version).first()
-    if open_one is not None and not open_one.is_expired:
-        return open_one
-    check_room(actor)
     pairs = version_pairs(version=version)
-    return DatasetUpload.objects.create(
-        owner=actor,
-        blob=version.blob,
-        based_on=version,
-        name=str(version.dataset),
-        n_pairs=version.n_pairs,
-        source_format=version.source_format,
-        source_filename=version.source_filename,
-        source_digest=version.source_digest,
-        report=version.report,
-        flags=version_flags(version=version, pairs=pairs),
-        preview=[asdict(pair) for pair in pairs[:1]],
-    )
+    flags = version_flags(version=version, pairs=pairs)
+    with transaction.atomic():
+        # Locked, so that of two clicks at once the second finds what the first opened.
+        User.objects.select_for_update().get(pk=actor.pk)
+        open_one = DatasetUpload.objects.filter(owner=actor, based_on=version).first()
+        if open_one is not None and not open_one.is_expired:
+            return open_one
+        check_room(actor)
+        return DatasetUpload.objects.create(
+            owner=actor,
+            blob=version.blob,
+            based_on=version,
+            name=str(version.dataset),
+            n_pairs=version.n_pairs,
+            source_format=version.source_format,
+            source_filename=version.source_filename,
+            source_digest=version.source_digest,
+            report=version.report,
+            flags=flags,
+            preview=[asdict(pair) for pair in pairs[:1]],
+        )
 
 
 def check_room(owner: User) -> None:
@@ -183,20 +187,17 @@ def check_room(owner: User) -> None:
         )
 
 
-def _locked(owner: User, upload_id: str) -> Draft:
-    """The draft, with its row locked: two tabs then edit one after the other."""
-    upload = upload_get(owner=owner, upload_id=upload_id)
-    DatasetUpload.objects.select_for_update().get(pk=upload.pk)
-    return draft_get(owner=owner, upload_id=upload_id)
+def _rows(upload: DatasetUpload, edits: list[DatasetEdit]) -> list[DraftRow]:
+    return rows_after(read_canonical(blob_read(sha256=upload.blob_id)), edits)
 
 
 def _touch(upload: DatasetUpload) -> None:
     DatasetUpload.objects.filter(pk=upload.pk).update(touched_at=timezone.now())
 
 
-def _checked(pair: dict[str, Any], row: int, draft: Draft) -> dict[str, str]:
+def _checked(pair: dict[str, Any], row: int, rows: list[DraftRow]) -> dict[str, str]:
     """The texts, as any file's are checked; the template is the one that the other rows have."""
-    template = next((other.pair.template for other in draft.rows), "")
+    template = next((other.pair.template for other in rows), "")
     fields = {
         name: text for name in HOUSE.fields if (text := str(pair.get(name) or "").replace("\r\n", "\n"))
     }

@@ -1,6 +1,5 @@
 """Read datasets. Every function takes the viewer; what the viewer may not see does not exist."""
 
-import json
 from typing import Any
 
 from django.core.cache import cache
@@ -60,12 +59,6 @@ def dataset_version_get(*, viewer: Any, owner: str, name: str, number: int | Non
     return row
 
 
-def dataset_version_preview(*, version: DatasetVersion, rows: int = 5) -> list[dict[str, str]]:
-    """The first pairs of a version, as the canonical file has them."""
-    lines = blob_read(sha256=version.blob_id).split(b"\n", rows)[:rows]
-    return [json.loads(line) for line in lines if line]
-
-
 def reads_pairs(viewer: Any, sha256: str) -> bool:
     """Whether the viewer may read the pairs of some version whose canonical file has this sha256."""
     rows = DatasetVersion.objects.filter(visible_to(viewer, prefix="dataset__"), blob_id=sha256)
@@ -107,17 +100,18 @@ def version_splits(*, pairs: list[ContrastivePair], seed: str) -> dict[int, str]
     }
 
 
-def upload_get(*, owner: User, upload_id: str) -> DatasetUpload:
+def upload_get(*, owner: User, upload_id: str, lock: bool = False) -> DatasetUpload:
     """A staged upload of this user.
 
+    Args:
+        lock: keep it to the end of the transaction: two tabs then edit one after the other.
     Raises:
         NotFoundError: unknown, another user's, or expired.
     """
-    row = (
-        DatasetUpload.objects.select_related("blob", "based_on__dataset__owner")
-        .filter(owner=owner, pk=row_id(upload_id))
-        .first()
-    )
+    rows = DatasetUpload.objects.select_related("blob", "based_on__dataset__owner")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    row = rows.filter(owner=owner, pk=row_id(upload_id)).first()
     if row is None or row.is_expired:
         raise NotFoundError(
             "this upload is gone a week after it was last touched; upload the file again",

@@ -11,7 +11,6 @@ from registry.datasets.selectors import (
     dataset_get,
     dataset_list,
     dataset_version_get,
-    dataset_version_preview,
     upload_get,
 )
 from registry.datasets.services import dataset_check, upload_stage
@@ -58,15 +57,6 @@ def test_unknown_number_is_not_found(owner: Any, number: int) -> None:
     make_dataset_version(owner=owner)
     with pytest.raises(NotFoundError):
         dataset_version_get(viewer=owner, owner="acme", name="tone-pairs", number=number)
-
-
-def test_preview_gives_the_first_pairs(owner: Any) -> None:
-    rows = dataset_version_preview(version=make_dataset_version(owner=owner), rows=3)
-    assert [row["positive"] for row in rows] == [f"Certainly. Answer {i}." for i in range(3)]
-
-
-def test_preview_of_more_rows_than_there_are_gives_all(owner: Any) -> None:
-    assert len(dataset_version_preview(version=make_dataset_version(owner=owner), rows=100)) == 20
 
 
 def test_upload_is_its_owners_alone(owner: Any, other: Any) -> None:
