@@ -120,6 +120,19 @@ def checked_visibility(visibility: str, owner: Namespace) -> str:
     return visibility
 
 
+def check_not_hidden(row: Any, visibility: str) -> None:
+    """Keep private what operators made private: a dataset or preset that its owner wants to show again.
+
+    Raises:
+        NotAllowedError: says why operators made it private.
+    """
+    if row.hidden_reason and visibility != Visibility.PRIVATE:
+        raise NotAllowedError(
+            f"operators made {row} private, and they alone can take that back: {row.hidden_reason}",
+            code="access.hidden",
+        )
+
+
 # Asked before a file of a vector or preset is given: each says why not, or None. `catalog` adds the one for
 # gated vectors; whatever sells adds its own.
 FileGate = Callable[[Any, Any], RegistryError | None]

@@ -25,6 +25,8 @@ class Dataset(UUIDModel):
     name = models.CharField(max_length=64)
     description = models.CharField(max_length=500, blank=True)
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
+    # Why operators made it private; while it says so, nobody else shows it again.
+    hidden_reason = models.CharField(max_length=500, blank=True)
     license = models.CharField(max_length=20, choices=License.choices, blank=True)
     # Tags as in BCP 47, such as en or pt-BR; several stand with commas between.
     language = models.CharField(max_length=60, blank=True)
@@ -32,7 +34,11 @@ class Dataset(UUIDModel):
     class Meta:
         ordering = ["-created_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_is_unique_per_owner")
+            models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_is_unique_per_owner"),
+            models.CheckConstraint(
+                condition=models.Q(hidden_reason="") | models.Q(visibility=Visibility.PRIVATE),
+                name="hidden_dataset_is_private",
+            ),
         ]
         triggers = [keeps_names("datasets_datasetname")]
 

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from registry.accounts.access import (
     Visibility,
+    check_not_hidden,
     checked_visibility,
     namespace_for,
     require,
@@ -228,7 +229,7 @@ def dataset_make_public(*, actor: User, name: str) -> Dataset:
     Args:
         name: `owner/name`, or a name in the actor's own namespace.
     Raises:
-        NotFoundError, NotAllowedError: it is not the actor's to change.
+        NotFoundError, NotAllowedError: it is not the actor's to change, or operators made it private.
     """
     owner, name = split_name(actor, name, what="name")
     dataset: Dataset | None = row_named(
@@ -238,6 +239,8 @@ def dataset_make_public(*, actor: User, name: str) -> Dataset:
         raise NotFoundError(f"there is no dataset {owner}/{name}", code="dataset.not_found")
     require(actor, Role.WRITER, dataset)
     with transaction.atomic():
+        dataset = Dataset.objects.select_for_update(of=("self",)).select_related("owner").get(pk=dataset.pk)
+        check_not_hidden(dataset, Visibility.PUBLIC)
         dataset.visibility = Visibility.PUBLIC
         dataset.save(update_fields=["visibility"])
         record("dataset.made_public", subject=dataset, namespace=dataset.owner, actor=actor, is_public=True)

@@ -45,6 +45,8 @@ class Preset(UUIDModel):
     # The shelf on which it stands; empty while nobody chose one.
     domain = models.CharField(max_length=20, choices=Domain.choices, blank=True)
     visibility = models.CharField(max_length=12, choices=Visibility.choices, default=Visibility.PRIVATE)
+    # Why operators made it private; while it says so, nobody else shows it again.
+    hidden_reason = models.CharField(max_length=500, blank=True)
     # The highest published version that is not yanked.
     latest = models.ForeignKey(
         "PresetVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -53,7 +55,11 @@ class Preset(UUIDModel):
     class Meta:
         ordering = ["-created_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["owner", "name"], name="preset_name_is_unique_per_owner")
+            models.UniqueConstraint(fields=["owner", "name"], name="preset_name_is_unique_per_owner"),
+            models.CheckConstraint(
+                condition=models.Q(hidden_reason="") | models.Q(visibility=Visibility.PRIVATE),
+                name="hidden_preset_is_private",
+            ),
         ]
         triggers = [keeps_names("presets_presetname")]
 

@@ -7,7 +7,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from registry.accounts.access import OPEN, Visibility, checked_visibility
+from registry.accounts.access import OPEN, Visibility, check_not_hidden, checked_visibility
 from registry.accounts.models import User
 from registry.catalog.lifecycle import checked_reason
 from registry.catalog.models import Vector
@@ -41,7 +41,8 @@ def preset_publish(
         draft_id: which draft; empty means the newest.
         visibility: of the preset from now on; empty leaves it as it is.
     Raises:
-        NotFoundError, NotAllowedError: there is no such preset or draft for the actor, or it takes a role.
+        NotFoundError, NotAllowedError: there is no such preset or draft for the actor, or it takes a role; or
+            operators made the preset private.
         InvalidError: the version or visibility is not valid, or something stands in the way of publishing.
         ConflictError: the version is taken.
     """
@@ -49,7 +50,8 @@ def preset_publish(
     preset = preset_to_change(actor, owner, name)
     _check_is_free(preset, version)
     draft = _draft(preset, draft_id)
-    shown = checked_visibility(visibility, preset.owner) if visibility else preset.visibility
+    if visibility:
+        checked_visibility(visibility, preset.owner)
     # The store is asked outside of the transaction; what the file says is checked again under the lock.
     data = manifest_bytes(preset, draft, version)
     blob = blob_put(data=data, media_type=file.MEDIA_TYPE)
@@ -57,6 +59,8 @@ def preset_publish(
         preset = preset_locked(preset.pk)
         draft = version_rows().get(pk=draft.pk)
         _check_is_free(preset, version)
+        shown = visibility or preset.visibility
+        check_not_hidden(preset, shown)
         if problems := publish_problems(draft, shown):
             raise InvalidError(
                 f"{preset} cannot be published: {'; '.join(problems)}", code="preset.not_publishable"
@@ -128,7 +132,8 @@ def preset_update(
     """Change the words around a preset, or who sees it; published versions keep the words that they had.
 
     Raises:
-        NotFoundError, NotAllowedError: there is no such preset for the actor, or it is not theirs to change.
+        NotFoundError, NotAllowedError: there is no such preset for the actor, or it is not theirs to change,
+            or to show: operators made it private.
         InvalidError: a text is not valid, the domain or visibility is unknown, or it shows a vector to more
             people.
     """
@@ -142,6 +147,7 @@ def preset_update(
     with transaction.atomic():
         preset = preset_locked(found.pk)
         if visibility is not None and visibility != preset.visibility:
+            check_not_hidden(preset, visibility)
             for row in version_rows().filter(preset=preset, state__in=RELEASED):
                 if problems := hidden_members(row, visibility):
                     raise InvalidError(

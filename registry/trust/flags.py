@@ -104,11 +104,12 @@ def flag_list(*, actor: User, state: str = Flag.State.OPEN, reason: str = "") ->
 
 @transaction.atomic
 def flag_decide(*, actor: User, flag_id: str, decision: Decision) -> Flag:
-    """Dismiss a flag, or deprecate or take down what it is about, and close it.
+    """Dismiss a flag, or deprecate, hide or take down what it is about, and close it; or let the owner show
+    again what was hidden.
 
     Raises:
         NotFoundError: the actor is not staff, or there is no such flag.
-        ConflictError: it was decided before.
+        ConflictError: it was decided before, for good.
         InvalidError: no reason, or an outcome that this has not.
         RemovedError: what it is about is gone already.
     """
@@ -117,12 +118,13 @@ def flag_decide(*, actor: User, flag_id: str, decision: Decision) -> Flag:
     flag = row.filter(pk=row_id(flag_id)).first()
     if flag is None:
         raise NotFoundError("there is no such report", code="flag.not_found")
-    if flag.state != Flag.State.OPEN:
+    possible = outcomes_of(flag)
+    if not possible:
         raise ConflictError(f"{flag.decided_by} decided this before: {flag.outcome}", code="flag.decided")
     said = checked_reason(decision.reason, code="flag.no_reason")
-    if decision.outcome not in outcomes_of(flag):
+    if decision.outcome not in possible:
         raise InvalidError(
-            f"{decision.outcome!r} cannot be decided here; choose one of {', '.join(outcomes_of(flag))}",
+            f"{decision.outcome!r} cannot be decided here; choose one of {', '.join(possible)}",
             code="flag.outcome_unknown",
             fields={"outcome": "unknown"},
         )
@@ -142,7 +144,11 @@ def flag_decide(*, actor: User, flag_id: str, decision: Decision) -> Flag:
 
 
 def outcomes_of(flag: Flag) -> list[str]:
-    """What can be decided: presets and data sets have no removal, so they are made private."""
+    """What can be decided: presets and data sets have no removal, so they are made private until staff decide
+    otherwise. All other decisions are for good.
+    """
+    if flag.state == Flag.State.DECIDED:
+        return [Flag.Outcome.UNHIDDEN] if flag.outcome == Flag.Outcome.HIDDEN else []
     if flag.vector or (flag.version and flag.version.state in RELEASED):
         return [Flag.Outcome.DISMISSED, Flag.Outcome.DEPRECATED, Flag.Outcome.REMOVED]
     if flag.version:
@@ -191,8 +197,8 @@ def _find_unsafe() -> int:
 def _do(actor: User, flag: Flag, decision: Decision, said: str) -> None:
     if decision.outcome == Flag.Outcome.DISMISSED:
         return
-    if decision.outcome == Flag.Outcome.HIDDEN:
-        return _hide(actor, flag.preset or flag.dataset, said)
+    if row := flag.preset or flag.dataset:
+        return _hide(actor, row, said if decision.outcome == Flag.Outcome.HIDDEN else "")
     vector = flag.vector or (flag.version.vector if flag.version else None)
     if vector is None:
         return
@@ -204,12 +210,13 @@ def _do(actor: User, flag: Flag, decision: Decision, said: str) -> None:
         vector_remove(actor=actor, vector=vector, kind=decision.removal, reason=said)
 
 
-def _hide(actor: User, row: Preset | Dataset | None, said: str) -> None:
-    assert row is not None  # a constraint holds it
-    row.visibility = Visibility.PRIVATE
-    row.save(update_fields=["visibility"])
-    noun = row._meta.model_name
-    record(f"{noun}.made_private", subject=row, namespace=row.owner, actor=actor, reason=said)
+def _hide(actor: User, row: Preset | Dataset, said: str) -> None:
+    """Make it private and keep it so; without a reason it stays private until its owner shows it."""
+    row.visibility, row.hidden_reason = Visibility.PRIVATE, said
+    row.save(update_fields=["visibility", "hidden_reason"])
+    if said:
+        action = f"{row._meta.model_name}.made_private"
+        record(action, subject=row, namespace=row.owner, actor=actor, reason=said)
 
 
 def _check_staff(actor: User) -> None:

@@ -76,6 +76,7 @@ class Flag(UUIDModel):
         DEPRECATED = "deprecated", "Deprecated, with a warning"
         REMOVED = "removed", "Taken down for good"
         HIDDEN = "hidden", "Made private"
+        UNHIDDEN = "unhidden", "Its owner may show it again"
 
     FOR_USERS = ("harm", "rights", "person", "misleading", "other")
 

@@ -79,9 +79,14 @@ def test_what_is_reported_is_decided_by_staff_alone(
 
     assert Vector.objects.get(name="formality").deprecation_reason == "Its name misleads."
     assert Dataset.objects.get(name="pairs").visibility == "private"
+    page = words(signed_in.get("/datasets/acme/pairs").content)
+    assert "Made private by operators Names a person." in page
+    assert "Make it public" not in page
     log = words(signed_in.get("/settings/log").content)
     assert "decided a report on acme/formality : deprecated" in log
-    assert "Its name misleads." in words(staff.get("/staff/review?state=decided").content)
+    decided = words(staff.get("/staff/review?state=decided").content)
+    assert "Its name misleads." in decided
+    assert decided.count("Let its owner show it again") == 1
     again = staff.post(decide, {"outcome": "dismissed", "reason": "no"}, follow=True)
     assert "decided this before" in words(again.content)
 
