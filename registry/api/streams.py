@@ -1,26 +1,20 @@
-"""Runs as they go on: server-sent events (WHATWG HTML, 9.2), and `Prefer: wait=N` (RFC 7240).
-
-A stream is bounded, since it holds a thread: it ends after a while, and the client comes back with the id of
-the last event that it has.
-"""
+"""Runs as they go on: server-sent events, and `Prefer: wait=N` (RFC 7240)."""
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from registry.core.errors import NotFoundError
+from registry.core.streams import MEDIA_TYPE, QUIET, STREAM_SECONDS, message, retry, streamed
 from registry.runs.models import Run, RunEvent
 from registry.runs.selectors import event_list
-from registry.runs.watching import run_await, run_watch, watching_place
+from registry.runs.watching import WATCHERS, run_await, run_watch
 
-MEDIA_TYPE = "text/event-stream"
-# Below the minute after which proxies give up by default.
-STREAM_SECONDS = 55.0
 LONGEST_WAIT = 60
 # When to come back, in milliseconds: at once after a stream that was full, later where there was no place.
 BACK_SOON, BACK_LATER = 1000, 5000
@@ -51,10 +45,7 @@ def run_stream(
     if is_over and known:
         # Tells a browser, which would come back for ever, that there is no more.
         return HttpResponse(status=204)
-    if request.method == "HEAD":
-        return _marked(HttpResponse(content_type=MEDIA_TYPE))
-    events = _events(run, max(after, known), shown, line)
-    return _marked(StreamingHttpResponse(events, content_type=MEDIA_TYPE))
+    return streamed(() if request.method == "HEAD" else _events(run, max(after, known), shown, line))
 
 
 def run_over(run: Run, known: int) -> bool:
@@ -77,31 +68,19 @@ def waited(request: Request, run: Run) -> int | None:
 def _events(
     run: Run, after: int, shown: Callable[[], Any], line: Callable[[RunEvent], Any]
 ) -> Iterator[bytes]:
-    with watching_place() as has_place:
-        yield f"retry: {BACK_SOON if has_place else BACK_LATER}\n\n".encode()
+    json_of = JSONRenderer().render
+    with WATCHERS.place() as has_place:
+        yield retry(BACK_SOON if has_place else BACK_LATER)
         try:
             for glance in run_watch(run_id=run.pk, seconds=STREAM_SECONDS if has_place else 0):
                 if glance is None:
-                    yield b": nothing new\n\n"
+                    yield QUIET
                     continue
                 while glance.newest_event > after:
                     for event in event_list(run=run, after=after):
-                        yield _message("log", line(event), event.pk)
+                        yield message("log", json_of(line(event)), str(event.pk))
                         after = event.pk
-                yield _message("run", shown())
+                yield message("run", json_of(shown()))
         except (NotFoundError, OperationalError, InterfaceError):
             # The status is sent already; whoever comes back is told in full.
             return
-
-
-def _message(kind: str, data: Any, event_id: int | None = None) -> bytes:
-    """One event; JSON of one line needs no splitting."""
-    name = b"" if event_id is None else b"id: %d\n" % event_id
-    return b"%sevent: %s\ndata: %s\n\n" % (name, kind.encode(), JSONRenderer().render(data))
-
-
-def _marked(response: Any) -> Any:
-    # nginx would collect it first.
-    response["X-Accel-Buffering"] = "no"
-    response["Cache-Control"] = "private, no-store"
-    return response

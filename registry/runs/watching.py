@@ -1,29 +1,25 @@
 """Watch a run for a while: what it is now, and each change, by one small query now and then.
 
-Whoever watches holds a thread of the web process, so there are few places in each (`RUN_WATCHERS`); without
-one, a watcher gets one look and comes back later. Who sees the run at all is for the caller to ask first.
+Without a place among `RUN_WATCHERS`, a watcher gets one look and comes back later. Who sees the run at all is
+for the caller to ask first.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from registry.core.streams import Places
 from registry.runs.models import Run, RunEvent
 from registry.runs.states import TERMINAL
 
 POLL_SECONDS = 0.5
 # So long nothing changes before word of that is given, and a watcher that has gone is noticed.
 QUIET_SECONDS = 15.0
-
-_lock = threading.Lock()
-_taken = 0
+WATCHERS = Places("RUN_WATCHERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +37,6 @@ class Glance:
     def is_last(self) -> bool:
         """Whether nothing comes after it."""
         return self.state in TERMINAL
-
-
-@contextmanager
-def watching_place() -> Iterator[bool]:
-    """Whether one more may watch in this process; if so, the place is taken until the end of the block."""
-    global _taken
-    with _lock:
-        has_place = _taken < settings.RUN_WATCHERS
-        _taken += has_place
-    try:
-        yield has_place
-    finally:
-        with _lock:
-            _taken -= has_place
 
 
 def run_glance(*, run_id: Any) -> Glance:
@@ -87,7 +69,7 @@ def run_watch(*, run_id: Any, seconds: float) -> Iterator[Glance | None]:
 
 def run_await(*, run_id: Any, seconds: float) -> bool:
     """Wait until a run has ended, for so long at most; False at once where there is no place to wait."""
-    with watching_place() as has_place:
+    with WATCHERS.place() as has_place:
         if has_place:
             for _ in run_watch(run_id=run_id, seconds=seconds):
                 pass

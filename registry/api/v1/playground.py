@@ -1,6 +1,6 @@
 """The playground: have texts written without and with a mix of vectors, and watch them come."""
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -8,7 +8,6 @@ from rest_framework.throttling import BaseThrottle
 from registry.api.endpoint import Endpoint
 from registry.api.permissions import AnyToken
 from registry.api.schema import operation
-from registry.api.streams import MEDIA_TYPE as STREAM
 from registry.api.v1.runs import EVENT_ID_HEADER
 from registry.api.v1.serializers.playground import (
     SnapshotSerializer,
@@ -16,6 +15,8 @@ from registry.api.v1.serializers.playground import (
     WishBody,
     wish_of,
 )
+from registry.core.streams import MEDIA_TYPE as STREAM
+from registry.core.streams import streamed
 from registry.playground.limits import Caller, caller_of
 from registry.playground.services import play_cancel, play_get, play_snapshot, play_start
 from registry.playground.streams import play_stream
@@ -79,7 +80,7 @@ class PlaygroundStream(PlaygroundEndpoint):
     def get(self, request: Request, request_id: str) -> HttpResponseBase:
         job = play_get(caller=self.caller, job_id=request_id)
         if request.method == "HEAD":
-            return HttpResponse(content_type=STREAM)
+            return streamed(())
         return play_stream(job, after=request.headers.get("Last-Event-ID", ""))
 
 

@@ -14,7 +14,6 @@ from registry.api.idempotency import idempotency_key
 from registry.api.pagination import Cursor
 from registry.api.permissions import TokenReadOrScopedWrite
 from registry.api.schema import FILE, operation
-from registry.api.streams import MEDIA_TYPE as STREAM
 from registry.api.streams import run_stream, waited, wants_stream
 from registry.api.v1.serializers.runs import (
     EventQuery,
@@ -26,6 +25,7 @@ from registry.api.v1.serializers.runs import (
     RunQuery,
     RunSerializer,
 )
+from registry.core.streams import MEDIA_TYPE as STREAM
 from registry.runs.importing import ImportRequest, import_start
 from registry.runs.models import Run
 from registry.runs.retrying import run_retry

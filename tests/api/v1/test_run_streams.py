@@ -127,7 +127,7 @@ def test_places_are_given_back(owner: Api, run: Run, steps: Callable[..., None])
             assert next(abandoned.streaming_content) == b"retry: 1000\n\n"
             # As the server does when the other side has gone.
             abandoned._iterator.close()
-    assert watching._taken == 0
+    assert watching.WATCHERS.taken == 0
 
 
 def test_each_look_is_one_query(run: Run, django_assert_num_queries: Any) -> None:

@@ -20,7 +20,7 @@ from registry.core.errors import (
 from registry.core.valkey import valkey
 from registry.playground import line
 from registry.playground.cautions import mix_cautions
-from registry.playground.events import Event, append, end, is_over, watch
+from registry.playground.events import Event, append, end, is_over, read, watch
 from registry.playground.limits import Caller, caller_of, check_tokens, count_tokens
 from registry.playground.services import (
     mix_members,
@@ -29,6 +29,7 @@ from registry.playground.services import (
     play_snapshot,
     play_start,
 )
+from registry.playground.streams import play_stream
 from registry.playground.wishes import Channel, Job, Part, Wish
 
 ADA, BOB = Caller("user:ada", "user:ada", True), Caller("address:1:x", "address:1", False)
@@ -108,6 +109,18 @@ def test_a_watcher_sees_all_once_and_goes_on_where_it_was() -> None:
     assert play_snapshot(caller=ADA, job_id=asked.id).texts == {"neutral": "one", "a": "two"}
     with pytest.raises(NotFoundError):
         play_get(caller=BOB, job_id=asked.id)
+
+
+def test_a_stream_needs_a_place_and_ends_with_the_request(settings: Any) -> None:
+    asked = job(ADA.place)
+    line.line_enter(asked)
+    end(asked, Event("done", {"n_tokens": 1}))
+    (last,) = read(asked.id)
+    message = f'id: {last.id}\nevent: done\ndata: {{"n_tokens": 1}}\n\n'
+    assert streamed(asked) == f"retry: 500\n\n{message}"
+    assert play_stream(asked, after=last.id).status_code == 204
+    settings.PLAYGROUND_STREAMS = 0
+    assert streamed(asked) == "retry: 2000\n\n"
 
 
 def test_what_is_written_after_the_end_does_not_count(wish: Wish, owner: Any) -> None:
@@ -222,6 +235,11 @@ def test_a_broker_out_of_reach_is_said(
     (last,) = watch(job(ADA.place), seconds=5)
     assert last is not None
     assert last.data["code"] == "playground.unavailable"
+
+
+def streamed(asked: Job) -> str:
+    response: Any = play_stream(asked)
+    return b"".join(response.streaming_content).decode()
 
 
 def nobody() -> Any:
