@@ -6,10 +6,9 @@ Which ones, the claim says; `steering_core.evaluation.nulls` takes those at the 
 import logging
 from collections.abc import Callable, Sequence
 
+from registry.catalog.artifacts import stored_vector
 from registry.storage.blobs import BlobCorruptError, BlobMissingError
-from registry.storage.services import blob_read
 from steering_core.errors import FormatError
-from steering_core.formats.bearing import read_vector
 from steering_core.vector import SteeringVector
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def read_controls(
     vectors = []
     for sha256 in digests:
         try:
-            vector = read_vector(blob_read(sha256=sha256))
+            vector = stored_vector(sha256)
         except (BlobMissingError, BlobCorruptError, FormatError) as error:
             logger.error("control cannot be read", extra={"sha256": sha256, "code": error.code})
             continue

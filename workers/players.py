@@ -10,27 +10,23 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
+from registry.catalog.artifacts import kept_vector
 from registry.core.valkey import valkey
 from registry.playground.events import Event, append
 from registry.playground.limits import count_tokens
 from registry.playground.line import P
 from registry.playground.wishes import NEUTRAL, Job, Part
-from registry.storage.services import blob_read
 from steering_core.evaluation.diversity import repeated
-from steering_core.formats.bearing import read_vector
 from steering_core.injection.generate import Prompt, generate
 from steering_core.injection.hooks import steer_batch
 from steering_core.injection.mix import Item
 from steering_core.injection.strengths import SteeringWarning
 from steering_core.models.load import LanguageModel
 from steering_core.models.tokens import encode_prompt
-from steering_core.vector import SteeringVector
 from workers.base_models import load
 
-VECTORS_KEPT = 64
 TEXT_SECONDS = 1800
 TELL_SECONDS = 0.02
 MOST_SECONDS = 120.0
@@ -121,7 +117,7 @@ class Player:
         job, columns = self.job, self._columns
         prompt: Prompt = tuple(encode_prompt(model, job.prompt, raw=True)) if job.is_plain else job.prompt
         mixes: list[list[Item]] = [
-            [(stored(part.sha256), part.strength) for part in column.mix] for column in columns
+            [(kept_vector(part.sha256), part.strength) for part in column.mix] for column in columns
         ]
 
         latest: Sequence[Sequence[int]] = [[] for _ in columns]
@@ -203,9 +199,3 @@ def text_key(job: Job, mix: Sequence[Part]) -> str:
     asked = (job.model_hash, job.prompt, job.is_plain, job.seed, job.temperature, job.max_new_tokens)
     named = json.dumps([*asked, sorted((asdict(part) for part in mix), key=lambda part: part["sha256"])])
     return hashlib.sha256(named.encode()).hexdigest()
-
-
-@lru_cache(maxsize=VECTORS_KEPT)
-def stored(sha256: str) -> SteeringVector:
-    """The vector of a file; kept, since files never change."""
-    return read_vector(blob_read(sha256=sha256))

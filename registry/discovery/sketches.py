@@ -12,14 +12,13 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import F, FloatField, Func, QuerySet, Value
 
+from registry.catalog.artifacts import stored_vector
 from registry.catalog.models import VectorVersion
 from registry.core.errors import RegistryError
 from registry.core.valkey import AWAY
 from registry.discovery.models import Sketch
 from registry.discovery.projection import SIZE, Numbers, cosine, sketch_of
-from registry.storage.services import blob_read
 from steering_core.errors import FormatError
-from steering_core.formats.bearing import read_vector
 from steering_core.spec import parse_site_key
 from steering_core.vector import SteeringVector
 
@@ -46,7 +45,7 @@ def sketches_write(version: VectorVersion) -> list[Sketch]:
         BlobMissingError, BlobCorruptError, BlobStoreError, FormatError: the file cannot be read.
     """
     if not version.sketches.exists():
-        vector = read_vector(blob_read(sha256=str(version.artifact_id)))
+        vector = stored_vector(str(version.artifact_id))
         rows = [
             Sketch(
                 version=version,
@@ -166,7 +165,7 @@ def _cosine(one: SteeringVector, left: Sketch, other: SteeringVector, right: Ske
 
 
 def _vector(sketch: Sketch) -> SteeringVector:
-    return read_vector(blob_read(sha256=str(sketch.version.artifact_id)))
+    return stored_vector(str(sketch.version.artifact_id))
 
 
 def _named(sketch: Sketch) -> str:

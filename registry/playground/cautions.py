@@ -7,20 +7,18 @@ numbers come first.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from registry.catalog.artifacts import kept_vector
 from registry.catalog.models import VectorVersion
 from registry.catalog.notices import version_notices
 from registry.presets.models import PresetVersion
 from registry.presets.selectors import measured_with
 from registry.presets.states import MixVerdict
-from registry.storage.services import blob_read
-from steering_core.formats.bearing import read_vector
 from steering_core.vector import SteeringVector
 
 # From here on two directions share enough that turning one turns the other.
@@ -63,35 +61,20 @@ class Member:
         return (float(found[0]), float(found[1])) if found else None
 
 
-@lru_cache(maxsize=256)
-def stored_vector(sha256: str) -> SteeringVector:
-    """The vector of a file; files never change."""
-    return read_vector(blob_read(sha256=sha256))
+# The members that add something, with their vectors.
+Adding = Sequence[tuple[Member, SteeringVector]]
 
 
 def mix_cautions(viewer: Any, members: Sequence[Member], mix: str) -> list[Caution]:
     """All there is to say of one mix, the weightiest first."""
     on = [member for member in members if member.applied]
-    found = [*_measured(viewer, on), *_beyond(on), *_overlaps(on), *_dose(on), *_notices(members)]
+    adding = _adding(on)
+    found = [*_measured(viewer, on), *_beyond(on), *_overlaps(adding), *_dose(adding), *_notices(members)]
     return [Caution(code, message, mix) for code, message in found]
 
 
-def cosine(one: SteeringVector, other: SteeringVector) -> float:
-    """Between what two vectors add to the residual stream over all their places, as compositions have it."""
-    a, b = _added(one), _added(other)
-    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), np.finfo(np.float64).tiny))
-
-
-def _added(vector: SteeringVector) -> npt.NDArray[np.float64]:
-    total: npt.NDArray[np.float64] = np.sum(
-        [vector.addition(1.0, key) for key in vector.directions], axis=0, dtype=np.float64
-    )
-    return total
-
-
-def _adding(members: Sequence[Member]) -> list[tuple[Member, SteeringVector]]:
-    """The members that add something, with their vectors."""
-    pairs = [(member, stored_vector(str(member.row.artifact_id))) for member in members]
+def _adding(members: Sequence[Member]) -> Adding:
+    pairs = [(member, kept_vector(str(member.row.artifact_id))) for member in members]
     return [(member, vector) for member, vector in pairs if vector.operation == "add"]
 
 
@@ -108,9 +91,12 @@ def _beyond(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _overlaps(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
-    for (one, a), (other, b) in combinations(_adding(members), 2):
-        shared = cosine(a, b)
+def _overlaps(adding: Adding) -> Iterator[tuple[str, str]]:
+    if len(adding) < 2:
+        return
+    shares = cosines([vector for _, vector in adding])
+    for i, j in combinations(range(len(adding)), 2):
+        one, other, shared = adding[i][0], adding[j][0], shares[i, j]
         if abs(shared) < OVERLAP:
             continue
         together = shared * one.applied * other.applied > 0
@@ -121,9 +107,26 @@ def _overlaps(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _dose(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
+def cosines(vectors: Sequence[SteeringVector]) -> npt.NDArray[np.float64]:
+    """(n, n) between what n vectors, 1 at least, add to the residual stream over all their places, as
+    compositions have it.
+    """
+    added = np.array([_added(vector) for vector in vectors])  # (n, d_model)
+    norms = np.linalg.norm(added, axis=1, keepdims=True)
+    units = added / np.maximum(norms, np.finfo(np.float64).tiny)
+    shares: npt.NDArray[np.float64] = units @ units.T
+    return shares
+
+
+def _added(vector: SteeringVector) -> npt.NDArray[np.float64]:
+    total: npt.NDArray[np.float64] = np.sum(
+        [vector.addition(1.0, key) for key in vector.directions], axis=0, dtype=np.float64
+    )
+    return total
+
+
+def _dose(adding: Adding) -> Iterator[tuple[str, str]]:
     """Compares what all add at one place with the most that any of them was measured at alone."""
-    adding = _adding(members)
     ends = [max(map(abs, member.window)) for member, _ in adding if member.window]
     if len(adding) < 2 or not ends:
         return
@@ -136,7 +139,7 @@ def _dose(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
         )
 
 
-def place_strengths(adding: Sequence[tuple[Member, SteeringVector]]) -> dict[str, float]:
+def place_strengths(adding: Adding) -> dict[str, float]:
     """Site key -> norm of all that is added there, as a share of the mean residual norm."""
     sums: dict[str, npt.NDArray[np.float64]] = {}
     norms: dict[str, float] = {}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from registry.catalog.artifacts import stored_vector
 from registry.runs.claims import MixClaim, MixMember, MixResult
 from registry.runs.task_names import COMPOSE
 from registry.storage.services import blob_read
@@ -12,7 +13,6 @@ from steering_core.evaluation.composition.record import write_composition
 from steering_core.evaluation.composition.verdict import judge_mix
 from steering_core.evaluation.neutral import NeutralTurns
 from steering_core.evaluation.suite import Suite, spread
-from steering_core.formats.bearing import read_vector
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
@@ -69,7 +69,7 @@ def _member(
     """Its trait is scored in replies to the suite's prompts where the base model has a scorer for it, else it
     is the preference for the positive answers of the pairs that the vector was not made of.
     """
-    vector = read_vector(blob_read(sha256=member.artifact_sha256))
+    vector = stored_vector(member.artifact_sha256)
     pairs = read_pairs(blob_read(sha256=member.dataset_sha256)).pairs
     scorer = scorer_for(claim.scorer, pairs)
     if scorer is not None and suite.prompts:

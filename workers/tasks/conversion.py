@@ -5,6 +5,7 @@ import logging
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
+from registry.catalog.artifacts import stored_vector
 from registry.celery import app
 from registry.serving.conversions import (
     CONVERT,
@@ -16,9 +17,7 @@ from registry.serving.conversions import (
     conversion_fail,
     conversion_refuse,
 )
-from registry.storage.services import blob_read
 from steering_core.errors import FormatError
-from steering_core.formats.bearing import read_vector
 from steering_core.formats.engines import ENGINES
 from steering_core.formats.loose import LooseVector, loosen
 
@@ -45,7 +44,7 @@ def convert(conversion_id: str) -> None:
 def _attempt(claim: ConversionClaim) -> None:
     try:
         # Was read as strictly before it was stored, so an error here is a fault of ours.
-        loose = loosen(read_vector(blob_read(sha256=claim.artifact_sha256)))
+        loose = loosen(stored_vector(claim.artifact_sha256))
         try:
             result = converted(loose, claim.format)
         except FormatError as error:

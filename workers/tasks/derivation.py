@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from registry.catalog.artifacts import stored_vector
 from registry.runs.claims import ArtifactResult, ParentClaim, RunClaim
 from registry.runs.task_names import DERIVE
 from registry.storage.services import blob_read
 from steering_core.evaluation.choosing import Chooser
 from steering_core.evaluation.pipeline import evaluate_vector
 from steering_core.evaluation.transfer import trial
-from steering_core.formats.bearing import read_vector, write_vector
+from steering_core.formats.bearing import write_vector
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.readers import read_pairs
 from steering_core.pairs.splits import split_pairs
@@ -69,7 +70,7 @@ def derive(claim: RunClaim, progress: Report) -> ArtifactResult:
 
 def computed(parents: Sequence[ParentClaim]) -> SteeringVector:
     """The vector that these give, as the service saw it when the run was asked for."""
-    return combined([(read_vector(blob_read(sha256=p.artifact_sha256)), p.weight) for p in parents])
+    return combined([(stored_vector(p.artifact_sha256), p.weight) for p in parents])
 
 
 def facing(vector: SteeringVector, pairs: Sequence[ContrastivePair]) -> list[ContrastivePair]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from registry.catalog.artifacts import stored_vector
 from registry.runs.claims import ArtifactResult, RunClaim, SourceClaim
 from registry.runs.task_names import MIGRATE
 from registry.storage.services import blob_read
@@ -10,7 +11,7 @@ from steering_core.evaluation.evaluate import Progress
 from steering_core.evaluation.interim import Interim
 from steering_core.evaluation.migration import MIN_TEXTS, Migration, migrate_and_evaluate
 from steering_core.evaluation.suite import Suite, Turn, spread
-from steering_core.formats.bearing import read_vector, write_vector
+from steering_core.formats.bearing import write_vector
 from steering_core.models.load import LanguageModel
 from steering_core.pairs.pair import ContrastivePair
 from steering_core.pairs.readers import read_pairs
@@ -77,7 +78,7 @@ def _moved(
         with scratch(claim.run_id) as folder:
             return migrate_and_evaluate(
                 *models,
-                read_vector(blob_read(sha256=source.artifact_sha256)),
+                stored_vector(source.artifact_sha256),
                 map_turns(suite, pairs, splits),
                 pairs,
                 splits,

@@ -31,6 +31,7 @@ from registry.playground.services import (
 )
 from registry.playground.streams import play_stream
 from registry.playground.wishes import Channel, Job, Part, Wish
+from steering_core.formats.bearing import write_vector
 
 ADA, BOB = Caller("user:ada", "user:ada", True), Caller("address:1:x", "address:1", False)
 
@@ -206,9 +207,10 @@ def test_tokens_run_out_for_all_of_one_address(settings: Any) -> None:
 
 
 def test_cautions_say_what_was_measured_and_what_was_not(wish: Wish, owner: Any) -> None:
-    from tests.factories import make_vector_version
+    from tests.factories import make_vector, make_vector_version
 
     make_vector_version(owner=owner, name="apart", seed=1)
+    make_vector_version(owner=owner, name="turned", artifact=write_vector(-make_vector()))
     model = base_model_get(reference="bearing/demo")
 
     def found(*channels: Channel) -> dict[str, str]:
@@ -219,6 +221,9 @@ def test_cautions_say_what_was_measured_and_what_was_not(wish: Wish, owner: Any)
     assert "outside its window, -0.30 to +0.45" in loud["mix.beyond_window"]
     assert "of the residual norm" in loud["mix.dose"]
     assert found(Channel("acme/apart", 0.1)) == {}
+    three = found(Channel("acme/formality", 0.1), Channel("acme/apart", 0.1), Channel("acme/turned", 0.2))
+    assert three["mix.overlap"].startswith("formality and turned overlap (cosine -1.00)")
+    assert three["mix.overlap"].endswith("they push against each other.")
 
 
 def test_a_broker_out_of_reach_is_said(

@@ -163,7 +163,7 @@ def test_worker_that_woke_up_late_changes_nothing(row: Conversion) -> None:
 
 
 def test_store_out_of_reach_is_tried_again_and_then_given_up(artifact: Blob, row: Conversion) -> None:
-    with mock.patch("workers.tasks.conversion.blob_read", side_effect=BlobStoreError("away")):
+    with mock.patch("registry.catalog.artifacts.blob_read", side_effect=BlobStoreError("away")):
         for attempt in range(1, MAX_ATTEMPTS + 1):
             convert(str(row.pk))
             row.refresh_from_db()
@@ -204,7 +204,7 @@ def test_broker_out_of_reach_leaves_the_row_for_the_sweeper(row: Conversion) -> 
 
 
 def test_damaged_native_file_is_a_fault_of_ours(row: Conversion) -> None:
-    with mock.patch("workers.tasks.conversion.blob_read", return_value=b"not a vector"):
+    with mock.patch("registry.catalog.artifacts.blob_read", return_value=b"not a vector"):
         convert(str(row.pk))
     row.refresh_from_db()
     assert (row.state, row.attempt) == (State.WAITING, 1)
