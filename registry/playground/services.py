@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from registry.accounts.access import check_files
-from registry.catalog.models import BaseModelRevision
+from registry.catalog.models import BaseModelRevision, VectorVersion
 from registry.catalog.selectors import base_model_get, version_find
 from registry.catalog.states import VersionState
 from registry.core.errors import InvalidError, NotFoundError, UnavailableError
@@ -163,7 +163,25 @@ def mix_members(
     if len(channels) > MAX_CHANNELS:
         said = f"{len(channels)} vectors were given; a mix has up to {MAX_CHANNELS}"
         raise _refused("playground.mix", said)
-    rows = [_usable(viewer, model, channel) for channel in channels]
+    rows = [version_find(viewer=viewer, reference=channel.reference) for channel in channels]
+    return members_of(viewer=viewer, model=model, channels=channels, rows=rows, mode=mode)
+
+
+def members_of(
+    *,
+    viewer: Any,
+    model: BaseModelRevision,
+    channels: Sequence[Channel],
+    rows: Sequence[VectorVersion],
+    mode: str,
+) -> list[Member]:
+    """As `mix_members`, of the versions that the viewer was found to see, one for each channel.
+
+    Raises:
+        As `play_start`, of one mix.
+    """
+    for channel, row in zip(channels, rows, strict=True):
+        _check_usable(viewer, model, channel, row)
     if len({row.artifact_id for row in rows}) != len(rows):
         raise _refused("playground.mix", "a vector is in the mix twice; add their strengths up on one slider")
     strengths = applied(mode, tuple(channel.strength for channel in channels))
@@ -173,8 +191,7 @@ def mix_members(
     ]
 
 
-def _usable(viewer: Any, model: BaseModelRevision, channel: Channel) -> Any:
-    row = version_find(viewer=viewer, reference=channel.reference)
+def _check_usable(viewer: Any, model: BaseModelRevision, channel: Channel, row: VectorVersion) -> None:
     if row.state not in USABLE or row.artifact_id is None:
         said = f"{channel.reference} has no file to apply; its state is {row.state}"
         raise _refused("playground.mix", said)
@@ -190,7 +207,6 @@ def _usable(viewer: Any, model: BaseModelRevision, channel: Channel) -> Any:
             f"strength {channel.strength:g} of {channel.reference} is out of range; expected "
             f"-{MAX_STRENGTH:g} to {MAX_STRENGTH:g}",
         )
-    return row
 
 
 def _job(wish: Wish, caller: Caller, model: BaseModelRevision, mixes: Sequence[Sequence[Member]]) -> Job:

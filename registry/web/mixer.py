@@ -1,6 +1,6 @@
 """The mixer's page out of its state: channels with their tracks, what to choose from, code to take away."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from registry.core.errors import NotFoundError, RegistryError
 from registry.discovery.search import Wanted, vector_search
 from registry.playground.cautions import Caution, mix_cautions
 from registry.playground.prompts import starters
-from registry.playground.services import mix_members
+from registry.playground.services import members_of
 from registry.playground.wishes import MIXES, Channel
 from registry.presets.drafts import MemberWish
 from registry.presets.selectors import preset_version_get, visible_members
@@ -70,7 +70,20 @@ class MixerView:
         return self.model is not None and not any(channel.problem for channel in self.channels)
 
 
-def settled(viewer: Any, desk: Desk) -> Desk:
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A state with what it names, looked up once.
+
+    Attributes:
+        rows: the version of each fader, or why it is not to be had.
+    """
+
+    desk: Desk
+    model: BaseModelRevision | None
+    rows: tuple[VectorVersion | RegistryError, ...]
+
+
+def settled(viewer: Any, desk: Desk) -> Settled:
     """The state with its preset unfolded, its model found and its references pinned, as far as they can be.
 
     Raises:
@@ -78,54 +91,40 @@ def settled(viewer: Any, desk: Desk) -> Desk:
     """
     if desk.preset and not desk.faders:
         desk = _of_preset(viewer, desk)
-    rows = [_row(viewer, fader.reference) for fader in desk.faders]
+    rows = tuple(_row(viewer, fader.reference) for fader in desk.faders)
     faders = tuple(
         replace(fader, reference=str(row)) if isinstance(row, VectorVersion) and row.version else fader
         for fader, row in zip(desk.faders, rows, strict=True)
     )
-    model = desk.model
-    if not model:
+    name = desk.model
+    if not name:
         found = next((row.base_model for row in rows if isinstance(row, VectorVersion)), None)
         found = found or _first_model(viewer)
-        model = found.name if found else ""
-    else:
-        base_model_get(reference=model)
+        name = found.name if found else ""
+    model = base_model_get(reference=name) if name else None
     prompt = desk.prompt
     if not prompt and model:
-        prompt = next(iter(starters(base_model_get(reference=model))), "")
-    return replace(desk, faders=faders, model=model, prompt=prompt)
+        prompt = next(iter(starters(model)), "")
+    return Settled(replace(desk, faders=faders, model=name, prompt=prompt), model, rows)
 
 
-def mixer_view(viewer: Any, desk: Desk) -> MixerView:
-    """All that the page shows of a settled state."""
+def mixer_view(viewer: Any, state: Settled) -> MixerView:
+    """All that the page shows of a state."""
+    desk, model = state.desk, state.model
     models = list(base_model_list())
-    model = base_model_get(reference=desk.model) if desk.model else None
-    channels = [_channel(viewer, fader, model) for fader in desk.faders]
-    heard = model is not None and not any(channel.problem for channel in channels)
+    channels = [
+        _channel(viewer, fader, row, model) for fader, row in zip(desk.faders, state.rows, strict=True)
+    ]
+    is_silent = any(channel.problem for channel in channels)
     return MixerView(
         desk=desk,
         model=model,
         models=models,
         channels=channels,
-        cautions=cautions_of(viewer, desk) if heard else (),
+        cautions=_cautions(viewer, model, state) if model and not is_silent else (),
         starters=starters(model) if model else (),
         code=code_of(desk),
     )
-
-
-def cautions_of(viewer: Any, desk: Desk) -> list[Caution]:
-    """What to be careful of in each mix.
-
-    Raises:
-        RegistryError: a vector is not there, or not to be had.
-    """
-    found: list[Caution] = []
-    model = base_model_get(reference=desk.model)
-    for name, mix in zip(MIXES, desk.wish.mixes, strict=False):
-        members = mix_members(viewer=viewer, model=model, channels=mix, mode=desk.mode)
-        said = mix_cautions(viewer, members, name)
-        found += [replace(caution, message=minus(caution.message)) for caution in said]
-    return found
 
 
 def found_vectors(
@@ -136,6 +135,15 @@ def found_vectors(
     rows = vector_search(viewer=viewer, wanted=wanted).page(FOUND)[0]
     named = [(row, f"{row}@{row.latest.version}") for row in rows if row.latest]
     return [(row, reference, reference in on) for row, reference in named]
+
+
+def timing_words(outcome: Mapping[str, Any]) -> str:
+    """How long texts took, of the event that ends them; `static/js/mixer.js` says the same."""
+    if not outcome["n_tokens"]:
+        return "Written before, with the same seed."
+    first = outcome["first_token_seconds"]
+    begun = f"First word after {first:.2f} s, all" if first else "All"
+    return f"{begun} after {outcome['seconds']:.2f} s, {outcome['n_tokens']} new tokens."
 
 
 def code_of(desk: Desk) -> str:
@@ -188,13 +196,16 @@ def _row(viewer: Any, reference: str) -> VectorVersion | RegistryError:
         return error
 
 
-def _channel(viewer: Any, fader: Fader, model: BaseModelRevision | None) -> ChannelView:
+def _channel(
+    viewer: Any, fader: Fader, row: VectorVersion | RegistryError, model: BaseModelRevision | None
+) -> ChannelView:
     try:
         if model is None:
             raise NotFoundError("no base model is registered here")
-        (member,) = mix_members(
-            viewer=viewer, model=model, channels=[Channel(fader.reference, fader.strength)], mode="sum"
-        )
+        if isinstance(row, RegistryError):
+            raise row
+        channel = Channel(fader.reference, fader.strength)
+        (member,) = members_of(viewer=viewer, model=model, channels=[channel], rows=[row], mode="sum")
     except RegistryError as error:
         return ChannelView(fader, problem=minus(error.message))
     vector, window = member.row.vector, member.window
@@ -210,6 +221,16 @@ def _channel(viewer: Any, fader: Fader, model: BaseModelRevision | None) -> Chan
         window=_stretch(window, reach),
         window_words=f"{signed_short(window[0])} to {signed_short(window[1])}" if window else "not measured",
     )
+
+
+def _cautions(viewer: Any, model: BaseModelRevision, state: Settled) -> list[Caution]:
+    found: list[Caution] = []
+    rows = [row for row in state.rows if isinstance(row, VectorVersion)]
+    for name, mix in zip(MIXES, state.desk.wish.mixes, strict=False):
+        members = members_of(viewer=viewer, model=model, channels=mix, rows=rows, mode=state.desk.mode)
+        said = mix_cautions(viewer, members, name)
+        found += [replace(caution, message=minus(caution.message)) for caution in said]
+    return found
 
 
 def _stretch(window: tuple[float, float] | None, reach: float) -> Stretch | None:

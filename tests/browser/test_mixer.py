@@ -102,6 +102,7 @@ def test_a_mix_is_tried_shared_and_saved(signed_in: Page, player: None, browser:
     plain.goto(ADDRESS, timeout=60_000)
     plain.get_by_role("button", name="Write").click(timeout=60_000)
     expect(plain.locator("[data-column=a] [data-text]")).to_have_text(first, timeout=60_000)
+    expect(plain.locator("#timing")).not_to_be_empty()
     plain.get_by_role("button", name="Compare A / B").click(timeout=60_000)
     expect(plain).to_have_url(re.compile(r"v=acme/formality@1\.0\.0:0\.2&b=acme/formality@1\.0\.0:0\.2"))
     context.close()

@@ -22,14 +22,22 @@ from registry.catalog.selectors import base_model_get
 from registry.core.errors import RegistryError
 from registry.playground.events import watch
 from registry.playground.limits import Caller, caller_of
-from registry.playground.services import Snapshot, play_cancel, play_get, play_start, snapshot_of
+from registry.playground.services import play_cancel, play_get, play_start, snapshot_of
 from registry.playground.streams import play_stream
 from registry.playground.wishes import MAX_PROMPT, MAX_SEED, MAX_TOKENS
 from registry.presets.drafts import PresetWish, preset_create
 from registry.presets.states import MixMode
-from registry.web.desk import Desk, from_form, from_query
+from registry.web.desk import from_form, from_query
 from registry.web.http import as_text, user_of
-from registry.web.mixer import code_of, found_vectors, member_wishes, mixer_view, settled
+from registry.web.mixer import (
+    Settled,
+    code_of,
+    found_vectors,
+    member_wishes,
+    mixer_view,
+    settled,
+    timing_words,
+)
 from registry.web.numbers import minus
 from registry.web.views.catalog import clean_text
 
@@ -135,30 +143,35 @@ def mixer_save(request: HttpRequest) -> HttpResponse:
     return redirect("web:preset_draft", row.preset.owner.slug, row.preset.name, as_text(row.pk))
 
 
-def _played(request: HttpRequest, desk: Desk) -> HttpResponse:
+def _played(request: HttpRequest, state: Settled) -> HttpResponse:
     """The page with its texts, for browsers without a script."""
     caller = _caller(request)
     try:
-        started = play_start(viewer=request.user, caller=caller, wish=desk.wish)
+        started = play_start(viewer=request.user, caller=caller, wish=state.desk.wish)
         job = play_get(caller=caller, job_id=started.id)
-        texts = snapshot_of(job.id, [event for event in watch(job, seconds=WAIT_SECONDS) if event])
+        snapshot = snapshot_of(job.id, [event for event in watch(job, seconds=WAIT_SECONDS) if event])
     except RegistryError as error:
         if error.http_status == 500:
             raise
-        return _page(request, desk, failure=minus(error.message), status=error.http_status)
-    failure = "" if texts.state == "done" else str(texts.outcome.get("detail", "It takes long. Try again."))
-    return _with_visitor(request, _page(request, desk, texts=texts, failure=failure))
+        return _page(request, state, failure=minus(error.message), status=error.http_status)
+    is_done = snapshot.state == "done"
+    page = _page(
+        request,
+        state,
+        texts=snapshot.texts,
+        timing=timing_words(snapshot.outcome) if is_done else "",
+        failure="" if is_done else str(snapshot.outcome.get("detail", "It takes long. Try again.")),
+    )
+    return _with_visitor(request, page)
 
 
-def _page(request: HttpRequest, desk: Desk, *, texts: Snapshot | None = None, **more: Any) -> HttpResponse:
-    view = mixer_view(request.user, desk)
+def _page(request: HttpRequest, state: Settled, *, status: int = 200, **more: Any) -> HttpResponse:
+    desk, view = state.desk, mixer_view(request.user, state)
     words = clean_text(request, "find")
     on = [fader.reference for fader in desk.faders]
-    status = more.pop("status", 200)
     context = {
         "view": view,
         "desk": desk,
-        "texts": texts.texts if texts else {},
         "found": found_vectors(request.user, view.model, words, on) if view.model else [],
         "words": words,
         "modes": [(value, *words.split(": ", 1)) for value, words in MixMode.choices],
