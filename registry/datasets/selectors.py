@@ -81,13 +81,14 @@ def version_pairs(*, version: DatasetVersion) -> list[ContrastivePair]:
 
 def version_flags(*, version: DatasetVersion, pairs: list[ContrastivePair]) -> dict[str, list[int]]:
     """Row numbers by flag. Found once, then kept: the pairs of a digest never change."""
-
-    def found() -> dict[str, list[int]]:
-        return {flag: [place + 1 for place in places] for flag, places in flagged_rows(pairs).items()}
-
     key = f"dataset-flags:1:{version.blob_id}"
-    rows: dict[str, list[int]] | None = cache.get_or_set(key, found, FLAGS_SECONDS)
-    return found() if rows is None else rows
+    rows: dict[str, list[int]] | None = cache.get_or_set(key, lambda: row_flags(pairs), FLAGS_SECONDS)
+    return row_flags(pairs) if rows is None else rows
+
+
+def row_flags(pairs: list[ContrastivePair]) -> dict[str, list[int]]:
+    """Row numbers, from 1, by flag."""
+    return {flag: [place + 1 for place in places] for flag, places in flagged_rows(pairs).items()}
 
 
 def version_splits(*, pairs: list[ContrastivePair], seed: str) -> dict[int, str]:

@@ -30,6 +30,7 @@ from registry.core.naming import row_id
 from registry.datasets.drafts import Draft, check_room, draft_get
 from registry.datasets.models import Dataset, DatasetUpload, DatasetVersion
 from registry.datasets.rows import history
+from registry.datasets.selectors import row_flags
 from registry.storage.models import Blob
 from registry.storage.services import blob_put, blob_read
 from registry.uploads.selectors import upload_blob
@@ -37,7 +38,6 @@ from registry.uploads.services import clean_filename
 from registry.uploads.states import Purpose
 from steering_core.errors import PairsError
 from steering_core.pairs.checks import check_pairs, judge_pairs
-from steering_core.pairs.flags import flagged_rows
 from steering_core.pairs.jsonl import read_canonical, write_jsonl
 from steering_core.pairs.pair import PairFile
 from steering_core.pairs.readers import read_pairs, read_two_files
@@ -171,12 +171,11 @@ def upload_stage(*, owner: User, checked: CheckedDataset, name: str = "") -> Dat
     """
     check_room(owner)
     blob = blob_put(data=checked.canonical, media_type=MEDIA_TYPE)
-    flags = flagged_rows(read_canonical(checked.canonical))
     return DatasetUpload.objects.create(
         owner=owner,
         blob=blob,
         name=name[:129],
-        flags={flag: [place + 1 for place in places] for flag, places in flags.items()},
+        flags=row_flags(read_canonical(checked.canonical)),
         n_pairs=checked.n_pairs,
         source_format=checked.source_format,
         source_filename=checked.source_filename,

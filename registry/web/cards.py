@@ -113,7 +113,7 @@ def vector_card(vector: Vector) -> VectorCard:
     verdict = latest.verdict if latest else ""
     return VectorCard(
         url=reverse("web:vector", args=[vector.owner.slug, vector.name]),
-        title=vector_title(vector),
+        title=title_of(vector),
         reference=f"{name}@{latest.version}" if latest else name,
         summary=vector.description or minus((shown["summary"] if shown else "") or ""),
         poles=(curve.negative_pole, curve.positive_pole) if curve and curve.positive_pole else None,
@@ -143,7 +143,7 @@ def preset_card(preset: Preset) -> PresetCard:
     reasons = latest.reasons if latest else []
     return PresetCard(
         url=reverse("web:preset", args=[preset.owner.slug, preset.name]),
-        title=preset.title or preset.name.replace("-", " ").capitalize(),
+        title=title_of(preset),
         reference=f"{preset}@{latest.version}" if latest else str(preset),
         description=preset.description,
         verdict=verdict,
@@ -173,9 +173,9 @@ def example_of(vector: Vector, sample: Sample) -> Example:
     )
 
 
-def vector_title(vector: Vector) -> str:
+def title_of(row: Vector | Preset) -> str:
     """The title, or the name as words: `no-hedging` -> `No hedging`."""
-    return vector.title or vector.name.replace("-", " ").capitalize()
+    return row.title or row.name.replace("-", " ").capitalize()
 
 
 def _why(verdict: str, gates: list[list[str]]) -> tuple[str, ...]:

@@ -189,11 +189,15 @@ def chips_of(request: HttpRequest, wanted: Wanted, known: Mapping[str, str], fix
 
 def sorts_of(request: HttpRequest, wanted: Wanted) -> Facet:
     """Orders; exactly one is on."""
-    choices = [
-        Choice(label, _set(request.GET, "sort", name), name == wanted.sort, id=f"sort-{name}")
-        for name, label in SORTS.items()
+    return Facet("Order", one_of(request.GET, "sort", SORTS, wanted.sort))
+
+
+def one_of(query: QueryDict, name: str, labels: Mapping[str, str], chosen: str) -> list[Choice]:
+    """Values of which exactly one is on; the empty one takes the filter off."""
+    return [
+        Choice(label, _set(query, name, value), value == chosen, id=f"{name}-{value}")
+        for value, label in labels.items()
     ]
-    return Facet("Order", choices)
 
 
 def ages_of(request: HttpRequest, wanted: Wanted) -> Facet:

@@ -8,6 +8,7 @@ from django import forms
 from registry.accounts.access import Visibility
 from registry.catalog.states import License
 from registry.web.forms import NAME_HELP, TIER_WORDS, PageForm
+from registry.web.run_facts import POOLING_WORDS
 from steering_core.spec import METHODS, POOLINGS, SITES, TIERS
 
 METHOD_WORDS = {
@@ -21,12 +22,12 @@ SITE_WORDS = {
     "mlp_out": "Feed-forward output: what that part of a block adds",
     "attn_out": "Attention output: what that part of a block adds",
 }
-POOLING_WORDS = {
-    "auto": "Automatic: whatever fits the pairs; where two ways do, the one that steers better",
-    "response_mean": "Whole answer: the mean over all its tokens",
-    "answer_token": "One token of the answer: for choices such as (A) and (B)",
-    "prompt_last": "Last token: for texts without a prompt",
-    "next_turn": "Next turn: where the model is about to go on after the answer",
+POOLING_USES = {
+    "auto": "whatever fits the pairs; where two ways do, the one that steers better",
+    "response_mean": "the mean over all its tokens",
+    "answer_token": "for choices such as (A) and (B)",
+    "prompt_last": "for texts without a prompt",
+    "next_turn": "where the model is about to go on after the answer",
 }
 EXPERT_FIELDS = ("method", "site", "pooling")
 PUBLISH_FIELDS = ("publish_version", "license", "visibility")
@@ -64,7 +65,7 @@ class ExtractForm(PageForm):
     )
     pooling = forms.ChoiceField(
         label="Read at",
-        choices=[(name, POOLING_WORDS[name]) for name in POOLINGS],
+        choices=[(name, f"{POOLING_WORDS[name].capitalize()}: {POOLING_USES[name]}") for name in POOLINGS],
         initial="auto",
         required=False,
         widget=forms.RadioSelect,

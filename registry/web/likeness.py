@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from registry.catalog.models import VectorVersion
 from registry.discovery.similar import NOTICES, near_copies_of, relation, similar_list
-from registry.web.cards import vector_title
+from registry.web.cards import title_of
 from registry.web.numbers import minus
 
 SHOWN = 6
@@ -46,7 +46,7 @@ def like_it(viewer: Any, version: VectorVersion) -> list[Likeness]:
 def _likeness(version: VectorVersion, cosine: float) -> Likeness:
     vector, kind = version.vector, relation(cosine)
     return Likeness(
-        title=vector_title(vector),
+        title=title_of(vector),
         reference=str(version),
         url=reverse("web:vector_version", args=(vector.owner.slug, vector.name, version.version)),
         cosine=minus(f"{cosine:.2f}" if kind == "similar" else f"{cosine:.4f}"),

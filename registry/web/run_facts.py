@@ -12,6 +12,7 @@ from registry.web.curves import Curve, read_curve
 from registry.web.numbers import plain
 
 POOLING_WORDS = {
+    "auto": "automatic",
     "response_mean": "whole answer",
     "answer_token": "one token of the answer",
     "prompt_last": "last token",

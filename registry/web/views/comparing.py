@@ -14,7 +14,7 @@ from registry.catalog.selectors import vector_get, version_get, version_get_by_i
 from registry.core.errors import NotFoundError, RegistryError
 from registry.serving.conversions import conversion_request
 from registry.serving.models import Conversion
-from registry.web.cards import vector_title
+from registry.web.cards import title_of
 from registry.web.differences import view_diff
 from registry.web.errors import sentence
 from registry.web.vector_page import version_url
@@ -34,7 +34,7 @@ def vector_diff(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     before = before or compared_with(after, versions)
     context = {
         "vector": vector,
-        "title": vector_title(vector),
+        "title": title_of(vector),
         "versions": [row for row in versions if row.version],
         "before": before,
         "after": after,

@@ -28,7 +28,7 @@ from registry.presets.selectors import (
 )
 from registry.presets.states import RELEASED, PresetState
 from registry.runs.composing import MeasureRequest, measurement_start
-from registry.web.cards import preset_card
+from registry.web.cards import preset_card, title_of
 from registry.web.facets import PRESET_FACETS, preset_facets
 from registry.web.forms_presets import MemberFormSet, PresetForm, PresetReleaseForm, vector_choices, wishes_of
 from registry.web.http import as_text, user_of
@@ -194,7 +194,7 @@ def _page(
         "preset": preset,
         "version": version,
         "versions": versions,
-        "title": preset.title or preset.name.replace("-", " ").capitalize(),
+        "title": title_of(preset),
         "is_owner": is_owner,
         "is_released": version.state in RELEASED,
         "sliders": slider_views(version, seen, urls),

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +18,7 @@ from registry.runs.selectors import STATE_GROUPS, run_get, run_list
 from registry.runs.services import run_cancel
 from registry.runs.states import ACTIVE
 from registry.web.errors import sentence
-from registry.web.facets import clean_texts
+from registry.web.facets import clean_texts, one_of
 from registry.web.http import as_text, user_of
 from registry.web.paging import paginate
 from registry.web.run_pages import KIND_WORDS, run_context, worked_for
@@ -33,15 +32,6 @@ STATE_LABELS = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One value of a filter: its words, where it leads, and whether it is on."""
-
-    label: str
-    query: str
-    is_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +55,14 @@ def run_index(request: HttpRequest) -> HttpResponse:
     page = paginate(request, run_list(viewer=user, state=state, kind=kind, owner=owner))
     rows = [RunRow(run, KIND_WORDS[run.kind], worked_for(run), run.owner_id == user.pk) for run in page.items]
     owners = [row.namespace.slug for row in membership_list(user=user)]
+    kinds = {"": "Every kind", **{k: w.capitalize() for k, w in KIND_WORDS.items()}}
     filters = [
-        ("State", _choices(request, "state", STATE_LABELS, state)),
-        (
-            "Kind",
-            _choices(
-                request,
-                "kind",
-                {"": "Every kind", **{k: w.capitalize() for k, w in KIND_WORDS.items()}},
-                kind,
-            ),
-        ),
+        ("State", one_of(request.GET, "state", STATE_LABELS, state)),
+        ("Kind", one_of(request.GET, "kind", kinds, kind)),
     ]
     if len(owners) > 1:
         labels = {"": "All owners", **{slug: slug for slug in owners}}
-        filters.append(("Owner", _choices(request, "owner", labels, owner)))
+        filters.append(("Owner", one_of(request.GET, "owner", labels, owner)))
     context = {
         "page": page,
         "rows": rows,
@@ -142,15 +125,3 @@ def run_again(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     if not is_new:
         messages.info(request, "It was started again before; this is that run.")
     return redirect("web:run", as_text(run.pk))
-
-
-def _choices(request: HttpRequest, key: str, labels: dict[str, Any], chosen: str) -> list[Choice]:
-    found = []
-    for value, label in labels.items():
-        query = request.GET.copy()
-        for name in (key, "cursor"):
-            query.pop(name, None)
-        if value:
-            query[key] = value
-        found.append(Choice(label, f"?{query.urlencode()}", value == chosen))
-    return found

@@ -28,7 +28,7 @@ from registry.core.errors import NotFoundError
 from registry.core.markdown import render_untrusted
 from registry.core.naming import version_key
 from registry.storage.services import blob_read
-from registry.web.cards import vector_title
+from registry.web.cards import title_of
 from registry.web.files import converted_blob, file_rows
 from registry.web.findings import view_findings
 from registry.web.forms import MigrateForm, PageForm, PublishForm, VectorForm, YankForm
@@ -142,7 +142,7 @@ def render_vector(
         "vector": vector,
         "version": version,
         "versions": [(row, names.get(row.pk, [])) for row in versions],
-        "title": vector_title(vector),
+        "title": title_of(vector),
         "reference": str(version) if version.version else str(vector),
         "report": report,
         "findings": view_findings(version.report),
