@@ -17,20 +17,10 @@ from registry.presets.selectors import preset_search
 from registry.serving.selectors import downloads_of_owner
 from registry.web.cards import preset_card, vector_card
 from registry.web.paging import Page, paginate, paginate_found
+from registry.web.tabs import Tab
 
 TABS = {"vectors": "Vectors", "presets": "Presets", "datasets": "Datasets", "members": "Members"}
 SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab as a link; `count` is empty where it is not counted."""
-
-    key: str
-    label: str
-    query: str
-    count: str
-    is_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +61,7 @@ def profile_of(request: HttpRequest, owner: Namespace, role: str | None) -> Prof
     mix = dict(counts.values["verdict"])
     total, recent = downloads_of_owner(viewer=viewer, owner=owner)
     return Profile(
-        tabs=[Tab(key, TABS[key], f"?tab={key}", count, key == tab) for key, count in numbers.items()],
+        tabs=[Tab(f"?tab={key}", TABS[key], count, key == tab) for key, count in numbers.items()],
         tab=tab,
         page=_page(request, tab, slug, {"presets": presets, "datasets": datasets}),
         verdicts=[Share(verdict, mix[verdict]) for verdict in Verdict.values if mix.get(verdict)],

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from registry.web.tabs import Tab
+
 FOLDER = settings.BASE_DIR / "templates/components"
 COLOURS = (
     *("ink", "ink-2", "ink-3", "line", "line-2", "paper", "card", "sunk", "accent", "accent-soft"),
@@ -86,28 +88,10 @@ def _states() -> dict[str, list[dict[str, Any]]]:
         "verdict": [{"verdict": word} for word in ("pass", "warn", "fail", "insufficient", "")],
         "grade": [{"grade": letter} for letter in "ABCF"],
         "stat": [
-            {"label": "Usable window", "value": "−0.20 to 0.35", "note": "on 64 held-out pairs"},
-            {"label": "Pairs", "value": "412", "url": "/datasets/"},
-            {"label": "Strength", "value": "0.20", "unit": "of the residual norm"},
+            {"label": "Pairs", "value": "412"},
+            {"label": "Test", "value": "64", "note": "in 16 groups"},
         ],
-        "card": [
-            {
-                "url": "/styleguide",
-                "title": "Formality",
-                "text": "From casual to formal.",
-                "meta": "acme/formality@1.0.0",
-                "badge": "pass",
-                "badge_kind": "pass",
-            }
-        ],
-        "table": [
-            {
-                "caption": "Measured strengths",
-                "columns": ["Strength", "Effect", "Coherence"],
-                "rows": [["−0.2", "−0.41", "0.98"], ["0.2", "0.44", "0.97"]],
-                "is_numeric": True,
-            }
-        ],
+        "card": [{"url": "/styleguide", "title": "Formality", "text": "From casual to formal."}],
         "empty": [
             {
                 "title": "No runs yet",
@@ -121,23 +105,32 @@ def _states() -> dict[str, list[dict[str, Any]]]:
         ],
         "notice": [
             {"text": "The version is published and can no longer change.", "kind": "pass"},
-            {"title": "Yanked", "text": "An exact pin still resolves.", "kind": "warn", "url": "/docs/faq"},
+            {
+                "title": "Yanked",
+                "text": "An exact pin still resolves.",
+                "kind": "warn",
+                "url": "/docs/faq",
+                "link": "Questions and answers",
+            },
             {"title": "Not saved", "text": "The name is taken; choose another.", "kind": "fail"},
             {"text": "Nothing is wrong; this is only good to know."},
         ],
         "field": [{"field": field} for field in form],
-        "progress": [
-            {"label": "Reading activations", "value": 42, "note": "pair 210 of 500"},
-            {"label": "Waiting for a worker"},
+        "tabs": [
+            {
+                "label": "Example",
+                "tabs": [
+                    Tab("/styleguide", "Overview", is_current=True),
+                    Tab("/styleguide", "Files", count="3"),
+                ],
+            }
         ],
-        "tabs": [{"label": "Example", "tabs": _tabs()}],
         "crumbs": [
             {
                 "root_url": "/presets/",
                 "root": "Presets",
-                "owner": "acme",
-                "name": "mix",
-                "label": "Example of a preset",
+                "here": "New preset",
+                "label": "Example of a page in a list",
             },
             {
                 "owner": "acme",
@@ -148,34 +141,15 @@ def _states() -> dict[str, list[dict[str, Any]]]:
             },
         ],
         "copy": [{"id": "copied", "text": "bearing pull acme/formality@1.0.0"}],
-        "why": [
-            {
-                "id": "why-strength",
-                "term": "strength",
-                "text": "The norm of what is added, as a share of the mean residual norm there.",
-                "url": "/docs/concepts",
-            }
-        ],
         "dialog": [
             {
-                "id": "dialog-yank",
-                "open": "Yank…",
-                "title": "Yank 1.0.0?",
-                "text": "It leaves aliases and ranges. An exact pin still resolves, with a warning.",
+                "id": "dialog-revoke",
+                "open": "Revoke",
+                "about": "laptop",
+                "text": "Programs that use it are refused from then on.",
                 "action": "/styleguide",
-                "button": "Yank it",
-                "is_danger": True,
-                "typed": "formality",
+                "is_little": True,
             }
         ],
-        "skeleton": [{"lines": "xxx"}],
-        "avatar": [{"name": "acme"}, {"name": "acme", "is_large": True}],
+        "avatar": [{"name": "acme"}],
     }
-
-
-def _tabs() -> list[dict[str, Any]]:
-    return [
-        {"url": "/styleguide", "label": "Overview", "is_current": True},
-        {"url": "/styleguide", "label": "Files", "count": 3},
-        {"url": "/styleguide", "label": "Versions", "count": 2},
-    ]

@@ -20,6 +20,7 @@ from registry.web.acting import act
 from registry.web.forms import PageForm
 from registry.web.http import as_text, user_of
 from registry.web.paging import paginate
+from registry.web.tabs import Tab
 
 
 class FlagForm(PageForm):
@@ -69,6 +70,10 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "flags": [(flag, subject_url(flag), outcomes_of(flag)) for flag in page.items],
+        "tabs": [
+            Tab("?", "Open", is_current=state == Flag.State.OPEN),
+            Tab("?state=decided", "Decided", is_current=state == Flag.State.DECIDED),
+        ],
         "state": state,
         "reason": reason,
         "reasons": Flag.Reason.choices,
