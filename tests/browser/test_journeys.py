@@ -104,6 +104,7 @@ def test_token_is_shown_with_a_copy_button_and_revoked(signed_in: Page) -> None:
     assert signed_in.locator("#new-token").inner_text().startswith("brg_")
     expect(signed_in.get_by_role("button", name="Copy")).to_be_visible()
     signed_in.get_by_role("button", name="Revoke laptop").click()
+    signed_in.get_by_role("dialog", name="Revoke laptop?").get_by_role("button", name="Revoke").click()
     expect(signed_in.get_by_text("None yet.")).to_be_visible()
 
 

@@ -44,3 +44,12 @@ def test_organisation_is_founded_joined_and_told_in_its_log(
     signed_in.get_by_role("link", name="Log", exact=True).click()
     expect(signed_in.get_by_text("made ada admin, before writer")).to_be_visible()
     expect(signed_in.get_by_text("joined as writer, invited by acme")).to_be_visible()
+
+    signed_in.goto("/organisations/initech/members")
+    signed_in.get_by_role("button", name="Remove ada").click()
+    asked = signed_in.get_by_role("dialog", name="Remove ada?")
+    signed_in.keyboard.press("Escape")
+    expect(asked).to_be_hidden()
+    signed_in.get_by_role("button", name="Remove ada").click()
+    asked.get_by_role("button", name="Remove").click()
+    expect(signed_in.get_by_text("ada is no member any more.")).to_be_visible()

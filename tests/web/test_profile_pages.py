@@ -10,6 +10,7 @@ from django.test import Client
 
 from registry.accounts.models import Invitation, Membership, Namespace, Team, User
 from registry.audit.models import AuditEvent
+from registry.webhooks.models import Webhook
 from tests.factories import make_dataset_version, make_organisation, make_user, make_vector_version
 from tests.web.conftest import client_of
 from tests.web.pages import words
@@ -157,6 +158,30 @@ def test_team_is_made_filled_renamed_and_ended(people: dict[str, Client]) -> Non
     assert (team.members.count(), team.grants.count()) == (0, 0)
     people["ann"].post(f"{at}/voice/delete")
     assert not Team.objects.exists()
+
+
+def test_what_cannot_be_undone_is_asked_first(people: dict[str, Client], settings: Any) -> None:
+    boss, at = people["acme"], "/organisations/initech"
+    boss.post(f"{at}/invitations", {"email": "lex@example.org", "role": "writer"})
+    boss.post(f"{at}/teams", {"name": "tone"})
+    boss.post(f"{at}/teams/tone/members", {"username": "acme"})
+    boss.post("/settings/tokens/", {"name": "laptop", "scope": "read"})
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    boss.post("/settings/webhooks/", {"url": "http://127.0.0.1:8099/hook", "actions": "version.*"})
+    forms = {
+        f"{at}/members": 4,
+        f"{at}/settings": 1,
+        f"{at}/teams/tone": 2,
+        "/settings/close": 1,
+        "/settings/tokens/": 1,
+        f"/settings/webhooks/{Webhook.objects.get().pk}": 1,
+    }
+    for address, n_forms in forms.items():
+        html = boss.get(address).content.decode()
+        dialogs = "".join(re.findall(r"<dialog.*?</dialog>", html, re.DOTALL))
+        form = r'action="[^"]+/(?:remove|revoke|delete)"'
+        counts = [len(re.findall(form, text)) for text in (html, dialogs)]
+        assert counts == [n_forms, n_forms], address
 
 
 @pytest.mark.parametrize(
