@@ -6,7 +6,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.factories import make_user
+from tests.factories import make_organisation, make_user
 
 
 def test_organisation_is_founded_joined_and_told_in_its_log(
@@ -53,3 +53,14 @@ def test_organisation_is_founded_joined_and_told_in_its_log(
     signed_in.get_by_role("button", name="Remove ada").click()
     asked.get_by_role("button", name="Remove").click()
     expect(signed_in.get_by_text("ada is no member any more.")).to_be_visible()
+
+
+def test_parts_of_an_organisation_stand_above_the_page_on_a_phone(signed_in: Page, acme: Any) -> None:
+    make_organisation(owner=acme)
+    signed_in.set_viewport_size({"width": 360, "height": 780})
+    signed_in.goto("/organisations/initech/members")
+    parts = signed_in.locator(".settings-nav").bounding_box()
+    heading = signed_in.get_by_role("heading", level=1).bounding_box()
+    assert parts
+    assert heading
+    assert parts["y"] + parts["height"] <= heading["y"]
