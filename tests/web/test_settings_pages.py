@@ -89,26 +89,69 @@ def test_secret_of_an_app_is_encrypted_in_the_database(acme: User, settings: Any
 
 
 @pytest.mark.parametrize(
-    "page",
+    ("page", "heading"),
     [
-        "second-factor/",
-        "second-factor/totp/activate/",
-        "second-factor/webauthn/",
-        "second-factor/webauthn/add/",
-        "sessions/",
-        "email/",
-        "password/change/",
+        ("second-factor/", "Second factor"),
+        ("second-factor/totp/activate/", "Set up an authenticator app"),
+        ("second-factor/totp/deactivate/", "Take the authenticator app away?"),
+        ("second-factor/recovery-codes/", "Recovery codes"),
+        ("second-factor/recovery-codes/generate/", "Make new recovery codes?"),
+        ("second-factor/webauthn/", "Security keys"),
+        ("second-factor/webauthn/add/", "Add a security key"),
+        ("second-factor/webauthn/keys/{key}/edit/", "Rename the key"),
+        ("second-factor/webauthn/keys/{key}/remove/", "Remove Titan?"),
+        ("sessions/", "Sessions"),
+        ("email/", "E-mail"),
+        ("password/change/", "Password"),
     ],
 )
-def test_settings_pages_have_our_look_and_no_inline_script(acme: User, page: str) -> None:
-    response = confirmed(acme).get(f"/accounts/{page}")
+def test_settings_pages_have_our_look_and_words_and_no_inline_script(
+    acme: User, page: str, heading: str
+) -> None:
+    client = confirmed(acme)
+    if page.startswith(("second-factor/totp/d", "second-factor/r")):
+        set_up_app(client)
+    if "{key}" in page:
+        row = Authenticator.objects.create(user=acme, type="webauthn", data={"name": "Titan"})
+        page = page.format(key=row.pk)
+    response = client.get(f"/accounts/{page}")
     html = response.content.decode()
     assert response.status_code == 200
+    assert f"<h1>{heading}</h1>" in html
     assert 'aria-label="Settings"' in html
     assert "onclick" not in html
     inline = re.findall(r"<script(?![^>]*\bsrc=)([^>]*)>", html)
     assert all('type="application/json"' in attributes for attributes in inline)
     assert "style=" not in html
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("reauthenticate/", "Is it you?"),
+        ("password/reset/", "Forgotten your password?"),
+        ("password/reset/done/", "Look into your mail"),
+        ("password/reset/key/1-bad/", "This link works no more"),
+        ("password/reset/key/done/", "Your password is changed"),
+        ("confirm-email/bad/", "This link works no more"),
+    ],
+)
+def test_pages_around_signing_in_have_our_words(acme: User, page: str, heading: str) -> None:
+    client = sign_in(acme)[0] if page == "reauthenticate/" else Client()
+    assert f"<h1>{heading}</h1>" in client.get(f"/accounts/{page}").content.decode()
+
+
+def test_forgotten_password_is_replaced_by_mail(acme: User) -> None:
+    client = Client()
+    client.post("/accounts/password/reset/", {"email": acme.email})
+    link = re.search(r"/accounts/password/reset/key/[^/]+/", mail.outbox[-1].body)
+    assert link
+    address = client.get(link[0])["Location"]
+    assert "<h1>Choose a new password</h1>" in client.get(address).content.decode()
+    new = "another-good-password"
+    assert client.post(address, {"password1": new, "password2": new}).status_code == 302
+    acme.refresh_from_db()
+    assert acme.check_password(new)
 
 
 def test_settings_lead_to_each_other(signed_in: Client) -> None:
@@ -119,10 +162,21 @@ def test_settings_lead_to_each_other(signed_in: Client) -> None:
 
 def test_other_sessions_can_be_ended(acme: User) -> None:
     (one, _), (two, _) = sign_in(acme), sign_in(acme)
-    assert "Sign Out Other Sessions" in words(one.get("/accounts/sessions/").content)
+    assert "Sign the others out" in words(one.get("/accounts/sessions/").content)
     one.post("/accounts/sessions/")
     assert one.get("/settings/tokens/").status_code == 200
     assert two.get("/settings/tokens/").status_code == 302
+
+
+def test_new_password_signs_the_other_browsers_out(acme: User) -> None:
+    (one, _), (two, _) = sign_in(acme), sign_in(acme)
+    sent = {
+        "oldpassword": PASSWORD,
+        "password1": "another-good-password",
+        "password2": "another-good-password",
+    }
+    one.post("/accounts/password/change/", sent)
+    assert [browser.get("/settings/tokens/").status_code for browser in (one, two)] == [200, 302]
 
 
 def test_staff_without_a_second_factor_are_led_to_setting_one_up(settings: Any) -> None:
