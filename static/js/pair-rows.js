@@ -8,7 +8,10 @@ const isTyping = (node) => node.matches("input:not([type=hidden]), textarea, sel
 
 function press(where, what) {
   const control = where.querySelector(`[data-do="${what}"]`);
-  if (control && !control.disabled) control.click();
+  if (!control || control.disabled) return;
+  // A row that has just come is not htmx's yet; its link would lead to another page.
+  htmx.process(where);
+  control.click();
 }
 
 function move(row, step) {
