@@ -36,7 +36,8 @@ serve: $(RUNTIME)  ## web and one worker on the data of `make demo`; PORT=8000
 .PHONY: test
 test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/runs -k lease" runs some
 	@$(BIN)/python tests/chromium.py
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@# Three processes keep two cores busy, for many tests wait for a server.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(RUNTIME) $(TOOLS)  ## ask every operation of the OpenAPI document 300 times and more, about 20 minutes; FUZZ_EXAMPLES=1000

@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_DJANGO = tuple(
     ROOT / "tests" / name for name in ("steering_core", "embedded", "deploy", "engines", "hub")
 )
+# Tests that start processes or a browser.
+LONG = tuple(ROOT / "tests" / name for name in ("embedded", "deploy", "flows", "browser"))
 SESSION = ExitStack()
 
 
@@ -61,13 +63,26 @@ def needs_no_django(config: pytest.Config) -> bool:
     return bool(paths) and all(any(map(path.is_relative_to, WITHOUT_DJANGO)) for path in paths)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """GPU tests say why they do not run."""
+    """What takes long begins first, so that no process is left with it at the end; GPU tests say why they do
+    not run.
+    """
+    # pytest-django has what empties the database run last.
+    items.sort(key=lambda item: (empties_database(item), not any(map(item.path.is_relative_to, LONG))))
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if not marked or has_gpu():
         return
     for item in marked:
         item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+def empties_database(item: pytest.Item) -> bool:
+    """Whether the database is emptied after the test, for it commits."""
+    marker = item.get_closest_marker("django_db")
+    fixtures = getattr(item, "fixturenames", ())
+    commits = marker is not None and marker.kwargs.get("transaction", False)
+    return commits or "transactional_db" in fixtures or "live_server" in fixtures
 
 
 def has_gpu() -> bool:

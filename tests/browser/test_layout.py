@@ -8,6 +8,8 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import Browser, Page
 
+from registry.catalog.gating import access_set
+from registry.catalog.lifecycle import version_yank
 from registry.datasets.services import dataset_read, upload_stage
 from registry.presets.drafts import MemberWish, PresetWish, preset_create, preset_draft
 from registry.presets.measuring import composition_attach
@@ -42,6 +44,10 @@ def addresses(acme: Any) -> list[str]:
     rough = upload_stage(owner=acme, checked=dataset_read(data=hostile))
     waiting = make_run(owner=acme, vector="waiting")
     mix = measured_preset(acme)
+    make_vector_version(owner=acme, name="withdrawn", seed=3)
+    version_yank(actor=acme, name="withdrawn", version="1.0.0", reason="wrong sign")
+    make_vector_version(owner=acme, name="on-request", seed=4)
+    access_set(actor=acme, owner="acme", name="on-request", access="gated")
     return [
         "/",
         "/?mine=1",
@@ -53,6 +59,8 @@ def addresses(acme: Any) -> list[str]:
         "/acme/formality",
         "/acme/formality/diff",
         f"/acme/draft/drafts/{draft.pk}",
+        "/acme/withdrawn/versions/1.0.0",
+        "/acme/on-request",
         "/presets/",
         "/presets/new?vector=acme/formality",
         "/presets/acme/mix",
@@ -99,6 +107,9 @@ def addresses(acme: Any) -> list[str]:
         "/docs/api/runs",
         "/styleguide",
         "/accounts/password/change/",
+        "/accounts/email/",
+        "/accounts/second-factor/",
+        "/accounts/sessions/",
         "/no/such/page",
     ]
 
