@@ -31,7 +31,8 @@ PATTERNS = {
     "request_id": "[0-9a-f]{32}",
 }
 TEXT = r"^[^\u0000]*$"
-FILLED_TEXT = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
+# Python strips a few characters more than regular expressions take for spaces.
+FILLED_TEXT = r"^[^\u0000]*[^\u0000\s\u001c-\u001f\u0085][^\u0000]*$"
 # Narrower than RFC 5322, which allows what no mail server takes.
 EMAIL = (
     r"^[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$"

@@ -116,3 +116,19 @@ def test_change_of_what_the_caller_has_not_seen_is_refused(owner: Api) -> None:
     assert owner.get(path).json()["title"] == "One"
     assert owner.get(path)["ETag"] == changed["ETag"]
     assert owner.patch(path, {"title": "Three"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/presets", {"name": 7}, "/name"),
+        ("/credentials/revoke", {"tokens": ["brg_x", 3]}, "/tokens"),
+    ],
+)
+def test_number_where_a_text_is_expected_is_refused(
+    owner: Api, path: str, body: dict[str, object], pointer: str
+) -> None:
+    answer = owner.post(path, body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
+    assert answer.json()["errors"][0]["pointer"] == pointer

@@ -9,9 +9,17 @@ from registry.catalog.states import Domain
 
 
 class Body(serializers.Serializer[Any]):
-    """A request body. A field that is not known is refused, since it is most likely a mistyped one."""
+    """A request body. A field that is not known is refused, since it is most likely a mistyped one; so is a
+    number where a text is expected, of which the rest framework would make a text.
+    """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict) and (
+            numbers := [n for n, f in self.fields.items() if _is_number(f, data.get(n))]
+        ):
+            raise serializers.ValidationError(
+                {name: ["a text is expected, not a number"] for name in numbers}
+            )
         value = super().to_internal_value(data)
         if unknown := sorted(set(data) - set(self.fields)):
             known = ", ".join(self.fields)
@@ -19,6 +27,12 @@ class Body(serializers.Serializer[Any]):
                 {name: [f"unknown field; known are {known}"] for name in unknown}
             )
         return dict(value)
+
+
+def _is_number(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
+    if isinstance(field, serializers.ListField):
+        return isinstance(value, list) and any(_is_number(field.child, one) for one in value)
+    return isinstance(field, serializers.CharField) and isinstance(value, int | float)
 
 
 class DomainField(serializers.ChoiceField):
