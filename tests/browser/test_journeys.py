@@ -1,4 +1,4 @@
-"""What a person does: sign up, upload, commit, extract, make a token, search, publish."""
+"""What a person does, step by step; the whole way is in test_whole_journey."""
 
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,6 @@ def drop(page: Page, selector: str, name: str, text: str) -> None:
     )
     page.dispatch_event(selector, "dragover", {"dataTransfer": transfer})
     page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
-
-
-def test_sign_up_leads_to_the_catalog(page: Page) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="Make an account").click()
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Email").fill("ada@example.org")
-    page.get_by_label("Password", exact=True).fill("a-good-pass-1")
-    page.get_by_label("Password (again)").fill("a-good-pass-1")
-    page.get_by_role("button", name="Sign up").click()
-    expect(page.locator(".menu summary")).to_contain_text("ada")
 
 
 def test_dropped_file_is_previewed_and_committed(signed_in: Page) -> None:
