@@ -1,6 +1,6 @@
 """`make screenshots`: pictures of every page in docs/screenshots/, from a service with a vector of its own.
 
-Walks the demo's way (account, pairs, extraction, publication), has the starter presets made (about ten
+Walks the demo's way (account, pairs, extraction, publication), has the starter presets made (some
 minutes), then looks at each page on a phone and on a desk, light and dark. Chromium itself writes the WebP
 files. `--data FOLDER` keeps the service's data for another time, `--only WORD` takes the pages whose name has
 the word.
@@ -134,7 +134,8 @@ def settle(stack: Stack, browser: Browser, cache: Path, console: Console) -> Pla
         step(walk)
     console.print("the starter presets are made and measured")
     stack.start_starters(walk.owner)
-    stack.beside[-1].wait()
+    if status := stack.beside[-1].wait():
+        raise SystemExit(f"starter_presets ended with {status}; see {stack.log('starters')}")
     made = {"owner": walk.owner, "password": walk.result["password"], "run": walk.result["run"]}
     place = Place(url=stack.url, draft="", **made)
     page = browser.new_page(base_url=stack.url)

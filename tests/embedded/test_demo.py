@@ -53,6 +53,9 @@ def check_report(result: dict[str, Any]) -> None:
     assert (result["verdict"], result["grade"]) == ("warn", "B")
     assert result["summary"].startswith("Turns replies from casual to formal; works from -")
     metrics = {metric["id"]: metric for metric in result["metrics"]}
+    for metric in metrics.values():
+        if metric["low"] is not None and metric["value"] is not None:
+            assert metric["low"] - 1e-6 <= metric["value"] <= metric["high"] + 1e-6, metric
     assert metrics["effect"]["low"] > metrics["effect"]["beside"]["value"]
     assert result["headlines"][0] == metrics["prompting"]["reason"]
     means = [point["mean"] for point in result["dose_response"]]

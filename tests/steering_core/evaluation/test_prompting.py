@@ -53,6 +53,7 @@ def test_measure_system_prompt_of_the_demo_model_reaches_both_poles(honest: Any)
     _, _, section = honest
     bars = section.facts["bars"]
 
+    assert set(bars) == {"steer", "prompt", "few_shot", "both"}
     assert bars["prompt"]["low"] > 1.0
     assert bars["few_shot"]["low"] > 1.0
     assert bars["steer"]["low"] > 0.5
