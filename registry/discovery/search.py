@@ -5,7 +5,7 @@ matches by the stored score are ranked anew, a fixed number of them.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -36,9 +36,12 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "downloads": ("downloads", "score"),
     "verdict": ("verdict_rank", "score"),
 }
-_RELATED = ("owner", "latest__base_model", "latest__artifact", "card")
-# Large columns, in place of which lists read cards.
-_LEFT = ("latest__report", "latest__manifest", "latest__spec", "card__sample", "card_text")
+_RELATED = ("owner", "latest__base_model", "card")
+# Large columns: lists read cards in place of the report, and of a base model its name and hash.
+_LEFT = (
+    *("card_text", "card__sample", "latest__report", "latest__manifest", "latest__spec"),
+    *("latest__base_model__files", "latest__base_model__scorer"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,12 @@ def vector_search(*, viewer: Any, wanted: Wanted | None = None, related: tuple[s
     return Found(viewer, wanted or Wanted(), related)
 
 
-def example_find() -> tuple[Vector, Sample] | None:
-    """The best public vector that has a stored reply with it and without it; two queries."""
+def example_find(known: Iterable[Vector] = ()) -> tuple[Vector, Sample] | None:
+    """The best public vector that has a stored reply with it and without it.
+
+    Args:
+        known: vectors as a search with `downloads` gave them; where the best is among them, one query, else two.
+    """
     rows = SearchEntry.objects.filter(
         IS_RELEASED,
         visibility=Visibility.PUBLIC,
@@ -142,9 +149,10 @@ def example_find() -> tuple[Vector, Sample] | None:
         vector__card__sample__isnull=False,
     ).order_by(F("verdict_rank").desc(), F("score").desc(), F("vector_id").desc())
     best = rows.values_list("vector_id", "vector__card__sample").first()
-    if best is None or best[1] is None or not (found := _vectors([best[0]], ("downloads",))):
+    if best is None or best[1] is None:
         return None
-    return found[0], best[1]
+    found = [row for row in known if row.pk == best[0]] or _vectors([best[0]], ("downloads",))
+    return (found[0], best[1]) if found else None
 
 
 def matching(viewer: Any, wanted: Wanted) -> QuerySet[SearchEntry]:
@@ -191,7 +199,7 @@ def _vectors(ids: list[uuid.UUID], related: tuple[str, ...]) -> list[Vector]:
     """These vectors with what cards show of them, in this order."""
     if not ids:
         return []
-    rows = Vector.objects.filter(pk__in=ids).select_related(*_RELATED, *related).defer(*_LEFT)
+    rows = Vector.objects.filter(pk__in=ids).order_by().select_related(*_RELATED, *related).defer(*_LEFT)
     found = {row.pk: row for row in rows}
     return [with_shown(found[pk]) for pk in ids if pk in found]
 

@@ -5,6 +5,16 @@ const disclosures = () => results()?.querySelectorAll("details.sheet, details.mo
 let open = [];
 let held = null;
 
+// Links that narrow the results down or turn their page renew them alone. One listener for all: `hx-boost` would
+// take each of some sixty links in hand before anything else can happen on the page.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-renews] a[href]");
+  const elsewhere = event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (!link || elsewhere || event.defaultPrevented || !window.htmx) return;
+  event.preventDefault();
+  htmx.ajax("GET", link.getAttribute("href"), { source: link, event });
+});
+
 document.addEventListener("htmx:beforeSwap", () => {
   open = [...disclosures()].filter((one) => one.open).map((one) => one.className);
   held = results()?.contains(document.activeElement) ? document.activeElement.id || "found" : null;

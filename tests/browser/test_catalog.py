@@ -59,3 +59,13 @@ def test_filters_are_a_sheet_on_a_phone_that_stays_open(page: Page, acme: Any) -
     expect(page).to_have_url(re.compile("verdict=pass"))
     expect(page.locator("#verdict-pass")).to_be_visible()
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_filter_opens_elsewhere_where_one_asks_for_that(page: Page, acme: Any) -> None:
+    make_vector_version(acme, "formality")
+    page.goto("/")
+    with page.context.expect_page() as opened:
+        page.locator("#verdict-pass").click(modifiers=["Control"])
+    expect(opened.value).to_have_url(re.compile("verdict=pass"))
+    expect(opened.value.get_by_role("link", name="Remove Verdict Passes")).to_be_visible()
+    expect(page).to_have_url("/")

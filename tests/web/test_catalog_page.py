@@ -106,11 +106,11 @@ def test_catalog_costs_the_same_queries_for_one_card_or_four(
     client: Client, acme: User, django_assert_num_queries: Any
 ) -> None:
     make_vector_version(owner=acme)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get("/")
     for seed in range(1, 4):
         make_vector_version(owner=acme, name=f"v{seed}", seed=seed)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         client.get("/")
 
 

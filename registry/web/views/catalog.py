@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from registry.catalog.models import Vector
 from registry.catalog.selectors import base_model_list
 from registry.catalog.states import Domain
 from registry.discovery.entries import WORKS_ON
@@ -166,9 +167,9 @@ def _frame(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         "is_home": True,
         "shows_hero": shows_hero,
-        "example": _example() if shows_hero else None,
+        "example": _example(context["page"].items) if shows_hero else None,
         "shelves": shelves_of(context["counts"]),
-        "models": sorted({row.name for row in base_model_list()[:MODELS_OFFERED]}),
+        "models": sorted(set(base_model_list().values_list("name", flat=True)[:MODELS_OFFERED])),
     }
 
 
@@ -178,8 +179,8 @@ def shelves_of(counts: FacetCounts) -> list[tuple[str, str, str]]:
     return [(name, Domain(name).label, f"{counted[name]}{more}") for name in SHELVES if counted.get(name)]
 
 
-def _example() -> Example | None:
-    found = example_find()
+def _example(known: list[Vector]) -> Example | None:
+    found = example_find(known)
     return example_of(*found) if found else None
 
 
