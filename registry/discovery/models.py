@@ -76,6 +76,7 @@ class SearchEntry(models.Model):
                 name="search_best_verdict",
                 condition=IS_RELEASED,
             ),
+            models.Index(F("name"), F("score").desc(), F("vector").desc(), name="search_named"),
             models.Index(F("owner"), F("score").desc(), F("vector").desc(), name="search_of_owner"),
         ]
 

@@ -20,11 +20,13 @@ from registry.accounts.roles import Role
 from registry.catalog.models import Vector
 from registry.discovery.cards import Sample, with_shown
 from registry.discovery.cursors import decode_cursor, encode_cursor
+from registry.discovery.frequency import facet_condition, narrowed, word_condition
 from registry.discovery.models import IS_RELEASED, SearchEntry
 from registry.discovery.words import is_digest, prefix_query, words_of
 
-# As many matches by words are ranked, the best by score; what comes after them is not shown.
-CANDIDATES = 200
+# As many matches by words are ranked, the best by score, and those that are called just so; what comes after
+# them is not shown.
+CANDIDATES = 120
 # A word in the name weighs as much as two steps of the verdict, one of the owner's a tenth of that.
 WEIGHTS = (0.1, 0.3, 0.5, 1.0)  # of D, C, B, A
 TEXT_WEIGHT = 4.0
@@ -100,15 +102,17 @@ class Found:
         words = words_of(self.wanted.text)
         if self.wanted.sort != "relevance" or not words or is_digest(self.wanted.text):
             return self.rows, ORDERS[self.wanted.sort]
-        best = self.rows.order_by(F("score").desc(), F("vector_id").desc())[:CANDIDATES]
-        is_name = When(name="-".join(words).lower(), then=Value(NAME_BONUS))
+        name = "-".join(words).lower()
+        by_score = self.rows.order_by(F("score").desc(), F("vector_id").desc()).values("pk")
+        candidates = by_score[:CANDIDATES].union(by_score.filter(name=name)[:CANDIDATES])
+        is_name = When(name=name, then=Value(NAME_BONUS))
         rank = ExpressionWrapper(
             F("score")
             + Value(TEXT_WEIGHT) * SearchRank(F("document"), prefix_query(words), weights=list(WEIGHTS))
             + Case(is_name, default=Value(0.0)),
             output_field=FloatField(),
         )
-        return SearchEntry.objects.filter(pk__in=best.values("pk")).annotate(rank=rank), ("rank",)
+        return SearchEntry.objects.filter(pk__in=candidates).annotate(rank=rank), ("rank",)
 
     def _order_name(self) -> str:
         return f"{self.wanted.sort}{'-words' if words_of(self.wanted.text) else ''}"
@@ -138,7 +142,7 @@ def example_find(known: Iterable[Vector] = ()) -> tuple[Vector, Sample] | None:
     """The best public vector that has a stored reply with it and without it.
 
     Args:
-        known: vectors as a search with `downloads` gave them; where the best is among them, one query, else two.
+        known: vectors as a search with `downloads` gave them; one query if the best is among them, else two.
     """
     rows = SearchEntry.objects.filter(
         IS_RELEASED,
@@ -165,10 +169,14 @@ def matching(viewer: Any, wanted: Wanted) -> QuerySet[SearchEntry]:
         rows = rows.filter(owner__slug=wanted.owner)
     if wanted.since:
         rows = rows.filter(fresh_at__gte=wanted.since)
-    for facet, values in wanted.facets.items():
-        if values:
-            rows = rows.filter(facets__overlap=[_held(facet, value) for value in values])
-    return _with_words(rows, wanted.text)
+    facets = [[_held(facet, value) for value in values] for facet, values in wanted.facets.items() if values]
+    words: list[str] = []
+    if is_digest(text := wanted.text.strip()):
+        facets.append([f"model_hash={text}"])
+    elif text and not (words := words_of(text)):
+        # Signs alone are in no word of any vector.
+        return rows.none()
+    return narrowed(rows, [*map(facet_condition, facets), *map(word_condition, words)])
 
 
 @cache
@@ -182,17 +190,6 @@ def has_trigrams() -> bool:
 def _held(facet: str, value: str) -> str:
     """As entries hold it; a base model is asked for by its name or its hash."""
     return f"model_hash={value}" if facet == "base_model" and is_digest(value) else f"{facet}={value}"
-
-
-def _with_words(rows: QuerySet[SearchEntry], text: str) -> QuerySet[SearchEntry]:
-    text = text.strip()
-    if not text:
-        return rows
-    if is_digest(text):
-        return rows.filter(facets__overlap=[f"model_hash={text}"])
-    words = words_of(text)
-    # Signs alone are in no word of any vector.
-    return rows.filter(document=prefix_query(words)) if words else rows.none()
 
 
 def _vectors(ids: list[uuid.UUID], related: tuple[str, ...]) -> list[Vector]:

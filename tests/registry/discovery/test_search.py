@@ -66,6 +66,18 @@ def test_search_by_words_finds_what_begins_like_them(five: User) -> None:
     assert {text: names(text=text) for text in FOUND_BY} == FOUND_BY
 
 
+def test_vector_of_just_this_name_is_found_behind_any_number_of_better_ones(
+    five: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES", 1)
+    assert names(text="hedging") == ["hedging"]
+    assert names(text="no hedging") == ["no-hedging"]
+    make_vector_version(owner=five, name="hedging-well", seed=5)
+    assert names(text="hedg") == ["hedging-well"]
+    assert names(text="hedging") == ["hedging", "hedging-well"]
+    assert names(text="hedging", facets={"verdict": ("pass",)}) == ["hedging-well"]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 @example("!&|():*<->'\\\"")
