@@ -33,7 +33,7 @@ class Page:
         return bool(self.next_query or self.first_query)
 
 
-def paginate_found(request: HttpRequest, found: Found, size: int = PAGE_SIZE) -> Page:
+def paginate_found(request: HttpRequest, found: Found, size: int) -> Page:
     """The page of a search that `?cursor=` names.
 
     Raises:

@@ -77,7 +77,7 @@ def test_catalog_pages_show_each_vector_once(
     names = {f"vector-{i}" for i in range(5)}
     for seed, name in enumerate(sorted(names)):
         make_vector_version(owner=acme, name=name, seed=seed)
-    monkeypatch.setattr(catalog_view, "PAGE_SIZE", 2)
+    monkeypatch.setattr(catalog_view, "CARDS_SHOWN", 2)
     seen, query = [], ""
     for _ in range(3):
         page = client.get(f"/{query}").context["page"]

@@ -33,10 +33,12 @@ from registry.web.facets import (
     tidy_query,
     wanted_of,
 )
-from registry.web.paging import PAGE_SIZE, paginate_found
+from registry.web.paging import paginate_found
 from registry.web.shelves import SHELVES
 from registry.web.suggestions import suggestions_for
 
+# Whole rows of one, two or three.
+CARDS_SHOWN = 18
 PRESETS_SHOWN = 3
 MODELS_OFFERED = 50
 # Presets are found by these alone; a search by anything else is one for vectors.
@@ -104,7 +106,7 @@ def clean_text(request: HttpRequest, name: str) -> str:
 
 def _results(request: HttpRequest, place: Place, wanted: Wanted) -> dict[str, Any]:
     found = vector_search(viewer=request.user, wanted=wanted, related=("downloads",))
-    page = paginate_found(request, found, PAGE_SIZE)
+    page = paginate_found(request, found, CARDS_SHOWN)
     counts = facet_counts(viewer=request.user, wanted=wanted)
     names = {name: label for name, label in ALWAYS.items() if name != "domain" or not place.domain}
     more = [ages_of(request, wanted), *facets_of(request, wanted, counts, MORE)]

@@ -44,6 +44,9 @@ def test_life_of_a_webhook(admin: Api) -> None:
     assert admin.post(f"{path}/test").json()["code"] == "webhook.inactive"
     admin.patch(path, {"is_active": True})
     assert admin.post(f"{path}/replay", {"since": "2026-01-01T00:00:00Z"}).json() == {"replayed": 1}
+    # In UTC the one is before the year 1, the other after the year 9999.
+    for since in ("0001-01-01T00:00:01+10:18", "9999-12-31T23:59:59-10:00"):
+        assert admin.post(f"{path}/replay", {"since": since}).json() == {"replayed": 0}
     assert admin.send("DELETE", path).status_code == 204
     assert admin.get(path).json()["code"] == "webhook.not_found"
 

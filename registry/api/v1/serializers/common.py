@@ -1,5 +1,6 @@
 """Serializers describe the wire: input is checked by shape here, and by meaning in the services."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -33,6 +34,16 @@ def _is_number(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool
     if isinstance(field, serializers.ListField):
         return isinstance(value, list) and any(_is_number(field.child, one) for one in value)
     return isinstance(field, serializers.CharField) and isinstance(value, int | float)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment that is asked for; of those that are out of reach in UTC the nearest one that is not."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        try:
+            return super().enforce_timezone(value)
+        except serializers.ValidationError:
+            return (datetime.min if value.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
 class DomainField(serializers.ChoiceField):

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from registry.accounts.models import ApiToken
 from registry.accounts.services import MAX_LEAKS
-from registry.api.v1.serializers.common import Body
+from registry.api.v1.serializers.common import Body, MomentField
 
 
 class TokenBody(Body):
@@ -16,7 +16,7 @@ class TokenBody(Body):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=ApiToken.Scope.choices), allow_empty=False, max_length=3
     )
-    expires_at = serializers.DateTimeField(
+    expires_at = MomentField(
         required=False, allow_null=True, help_text="Null for no expiry, or that of the token that asks."
     )
 

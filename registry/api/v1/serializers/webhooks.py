@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from registry.api import links
-from registry.api.v1.serializers.common import Body
+from registry.api.v1.serializers.common import Body, MomentField
 from registry.core.naming import SLUG
 from registry.webhooks.models import Delivery, Webhook
 from registry.webhooks.patterns import MAX_PATTERNS, PATTERN
@@ -72,7 +72,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     disabled_reason = serializers.ChoiceField(
         choices=Webhook.Disabled.choices, allow_blank=True, help_text="Empty while it is active."
     )
-    failing_since = serializers.DateTimeField(
+    failing_since = MomentField(
         allow_null=True, help_text="When its first attempt failed after which none succeeded."
     )
     old_secret_until = serializers.DateTimeField(
