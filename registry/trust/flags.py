@@ -50,13 +50,15 @@ class Decision:
 
 
 @transaction.atomic
-def flag_open(*, actor: User, kind: str, owner: str, name: str, reason: str, text: str) -> Flag:
+def flag_open(*, actor: User, kind: str, owner: str, name: str, reason: str, text: str) -> tuple[Flag, bool]:
     """Report something that one sees; while one's report of it is open, again changes nothing.
 
     Args:
         kind: `vector`, `preset` or `dataset`.
         reason: of `Flag.Reason`, those for users.
         text: what is wrong, for staff alone.
+    Returns:
+        The flag, and whether it is new.
     Raises:
         NotFoundError: there is no such thing for the actor.
         InvalidError: the reason is unknown, or nothing is said.
@@ -82,13 +84,13 @@ def flag_open(*, actor: User, kind: str, owner: str, name: str, reason: str, tex
     User.objects.select_for_update().get(pk=actor.pk)
     own = Flag.objects.filter(reporter=actor, state=Flag.State.OPEN)
     if known := own.filter(**{kind: row}).first():
-        return known
+        return known, False
     if own.count() >= MAX_OPEN:
         raise QuotaExceededError(f"{MAX_OPEN} of your reports wait for an answer", code="flag.quota")
     flag = Flag.objects.create(reporter=actor, reason=reason, text=said, **{kind: row})
     # In the reporter's log alone: the owner learns what is decided, not who spoke.
     record("flag.opened", subject=row, namespace=actor.username, actor=actor, reason=reason)
-    return flag
+    return flag, True
 
 
 def flag_list(*, actor: User, state: str = Flag.State.OPEN, reason: str = "") -> QuerySet[Flag]:
@@ -100,6 +102,16 @@ def flag_list(*, actor: User, state: str = Flag.State.OPEN, reason: str = "") ->
     _check_staff(actor)
     rows = Flag.objects.filter(state=state).select_related(*_RELATED, "source__vector__owner")
     return rows.filter(reason=reason) if reason else rows
+
+
+def flag_get(*, actor: User, flag_id: str) -> Flag:
+    """One flag, for staff.
+
+    Raises:
+        NotFoundError: the actor is not staff, or there is no such flag.
+    """
+    _check_staff(actor)
+    return _one(Flag.objects.select_related(*_RELATED, "source__vector__owner"), flag_id)
 
 
 @transaction.atomic
@@ -114,10 +126,7 @@ def flag_decide(*, actor: User, flag_id: str, decision: Decision) -> Flag:
         RemovedError: what it is about is gone already.
     """
     _check_staff(actor)
-    row = Flag.objects.select_for_update(of=("self",)).select_related(*_RELATED)
-    flag = row.filter(pk=row_id(flag_id)).first()
-    if flag is None:
-        raise NotFoundError("there is no such report", code="flag.not_found")
+    flag = _one(Flag.objects.select_for_update(of=("self",)).select_related(*_RELATED), flag_id)
     possible = outcomes_of(flag)
     if not possible:
         raise ConflictError(f"{flag.decided_by} decided this before: {flag.outcome}", code="flag.decided")
@@ -194,6 +203,13 @@ def _find_unsafe() -> int:
     return len(Flag.objects.bulk_create(made, ignore_conflicts=True))
 
 
+def _one(rows: QuerySet[Flag], flag_id: str) -> Flag:
+    flag = rows.filter(pk=row_id(flag_id)).first()
+    if flag is None:
+        raise NotFoundError("there is no such report", code="flag.not_found")
+    return flag
+
+
 def _do(actor: User, flag: Flag, decision: Decision, said: str) -> None:
     if decision.outcome == Flag.Outcome.DISMISSED:
         return
@@ -222,4 +238,4 @@ def _hide(actor: User, row: Preset | Dataset, said: str) -> None:
 def _check_staff(actor: User) -> None:
     """The queue does not exist for others."""
     if not (actor.is_authenticated and actor.is_active and actor.is_staff):
-        raise NotFoundError("there is no such page", code="request.not_found")
+        raise NotFoundError("there is nothing here", code="request.not_found")

@@ -43,7 +43,7 @@ def test_hidden_stays_private_until_staff_let_its_owner_show_it(
     owner: Any, other: Any, kind: str, show: Callable[[Any], Any]
 ) -> None:
     make_shown(kind, owner)
-    flag = flag_open(actor=other, kind=kind, **NAME, reason="person", text="It names somebody.")
+    flag, _ = flag_open(actor=other, kind=kind, **NAME, reason="person", text="It names somebody.")
     staff = make_user("operator", is_staff=True)
     decide = partial(flag_decide, actor=staff, flag_id=str(flag.pk))
     decide(decision=Decision("hidden", "It names a person."))
