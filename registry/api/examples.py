@@ -37,6 +37,16 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         None,
     ),
     "vectors_yank": ({"reason": "The sign is wrong; use 1.0.1."}, "200", None),
+    "vectors_flag": (
+        {"reason": "misleading", "text": "It is called formality, and gives none at any strength."},
+        "201",
+        None,
+    ),
+    "flags_decide": (
+        {"outcome": "removed", "reason": "It is a copy of acme/formality.", "removal": "legal"},
+        "200",
+        None,
+    ),
     "tokens_create": (
         {"name": "ci", "scopes": ["read"]},
         "201",

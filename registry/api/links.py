@@ -6,6 +6,7 @@ from django.urls import reverse
 from registry.catalog.models import Vector, VectorVersion
 from registry.catalog.states import RELEASED
 from registry.datasets.models import Dataset, DatasetVersion
+from registry.presets.models import Preset
 from registry.runs.models import Run
 
 
@@ -27,6 +28,11 @@ def dataset_page(row: Dataset) -> str:
 def dataset_version_page(row: DatasetVersion) -> str:
     """`/datasets/owner/name/versions/1`"""
     return f"{dataset_page(row.dataset)}/versions/{row.number}"
+
+
+def preset_page(row: Preset) -> str:
+    """`/presets/owner/name`"""
+    return page(f"/presets/{row.owner.slug}/{row.name}")
 
 
 def vector_page(row: Vector) -> str:

@@ -258,6 +258,12 @@ SPECTACULAR_SETTINGS = {
         "MixTierEnum": "registry.runs.composing.TIERS",
         "MixVerdictEnum": "registry.presets.states.MixVerdict",
         "PresetStateEnum": "registry.presets.states.PresetState",
+        "FlagKindEnum": "registry.api.v1.serializers.review.KINDS",
+        "FlagReasonEnum": "registry.trust.models.Flag.Reason",
+        "FlagUserReasonEnum": "registry.trust.models.Flag.FOR_USERS",
+        "FlagStateEnum": "registry.trust.models.Flag.State",
+        "FlagOutcomeEnum": "registry.trust.models.Flag.Outcome",
+        "RemovalKindEnum": "registry.catalog.states.RemovalKind",
         "DeliveryStateEnum": "registry.webhooks.models.Delivery.State",
     },
 }

@@ -29,6 +29,7 @@ class Rule:
         files: whether it gives files, which gated vectors keep back.
         by_name: whether it names a released version, which drafts have none of.
         upload: whether the body is a form.
+        staff: whether others than staff are told 404.
         beyond: the code of a 404 that those get who may: the row is there, what was asked of it is not.
     """
 
@@ -41,6 +42,7 @@ class Rule:
     by_name: bool = False
     body: Any = None
     upload: bool = False
+    staff: bool = False
     beyond: str = ""
 
 
@@ -74,6 +76,11 @@ def own(on: str, *, role: int = OWNER, **more: Any) -> Rule:
     return Rule(on=on, role=role, hidden=True, **more)
 
 
+def for_staff(**more: Any) -> Rule:
+    """It is there for staff alone."""
+    return Rule(staff=True, **more)
+
+
 PUBLISH = {"version": "9.0.0", "license": "MIT"}
 RUN = {"dataset": "initech/public@1", "base_model": "bearing/demo", "vector": "mine"}
 IMPORT = {
@@ -84,6 +91,9 @@ IMPORT = {
 UPLOAD = {"sha256": "ab" * 32, "size_bytes": 9, "purpose": "dataset"}
 WEBHOOK = {"url": "http://127.0.0.1:65009/hooks", "actions": ["version.*"]}
 MOVE = {"source": "initech/public", "base_model": "bearing/demo", "vector": "mine"}
+
+FLAG = {"reason": "misleading", "text": "It gives none of what it is called after."}
+DECISION = {"outcome": "dismissed", "reason": "nothing is wrong"}
 
 MIX = {"members": [{"reference": "initech/public", "strength": 0.1}]}
 DERIVE = {
@@ -147,6 +157,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "dataset": {"GET": sees("dataset")},
     "dataset-version": {"GET": sees("dataset")},
     "dataset-download": {"GET": sees("dataset")},
+    "dataset-flags": {"POST": Rule(scope="write", on="dataset", body=FLAG)},
     "dataset-transfer": {"POST": Rule(scope="manage", on="dataset", role=ADMIN, body={"name": "other"})},
     # uploads
     "uploads": {"GET": anyone(), "POST": anyone("write", UPLOAD)},
@@ -176,6 +187,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "vector-facets": {"GET": everybody()},
     "vector-inspect": {"POST": anyone(body={}, upload=True)},
     "vector": {"GET": sees(), "PATCH": changes(WRITER, {"title": "x"})},
+    "vector-flags": {"POST": Rule(scope="write", on="vector", body=FLAG)},
     "vector-import": {"POST": Rule(scope="write", role=WRITER, body=IMPORT, beyond="upload.not_found")},
     "publish": {"POST": changes(WRITER, PUBLISH, beyond="version.not_found")},
     "versions": {"GET": sees()},
@@ -216,6 +228,10 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "access-decision": {
         "PATCH": changes(ADMIN, {"state": "granted"}, scope="manage", beyond="access.request_not_found"),
     },
+    # reports to the operators, and what they decide
+    "flags": {"GET": for_staff()},
+    "flag": {"GET": for_staff()},
+    "flag-decide": {"POST": for_staff(scope="manage", body=DECISION)},
     # the playground
     "playground-requests": {"POST": everybody(PLAY)},
     "playground-request": {
@@ -250,6 +266,7 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     # presets
     "presets": {"GET": everybody(), "POST": anyone("write", {"name": "mine", **MIX})},
     "preset": {"GET": sees("preset"), "PATCH": changes(WRITER, {"title": "x"}, on="preset")},
+    "preset-flags": {"POST": Rule(scope="write", on="preset", body=FLAG)},
     "preset-publish": {
         "POST": changes(WRITER, {"version": "9.0.0"}, on="preset", beyond="preset.version_not_found"),
     },

@@ -26,6 +26,7 @@ from registry.notifications.models import Notification
 from registry.presets.drafts import MemberWish, PresetWish, preset_create
 from registry.presets.publishing import preset_publish
 from registry.runs.models import Run
+from registry.trust.flags import flag_open
 from registry.uploads.services import Announcement, upload_open
 from registry.webhooks.services import NewWebhook, webhook_create
 from tests.api.access_table import ADMIN, NOBODY, OWNER, READER, TABLE, WRITER, Rule
@@ -72,6 +73,7 @@ class Caller:
     scopes: tuple[str, ...]
     client: Client
     is_known: bool = True
+    is_staff: bool = False
     # Asked about fewer kinds of rows: a role or its lack is tried with another caller.
     is_like_another: bool = False
 
@@ -108,7 +110,7 @@ def make_world() -> World:
         callers.append(caller(name, role, people[name], all_scopes))
     callers.append(caller("owner", OWNER, people["boss"], all_scopes))
     others = [caller(f"owner, {scope}", OWNER, people["boss"], (scope,)) for scope in all_scopes]
-    others.append(caller("staff", NOBODY, staff, all_scopes))
+    others.append(replace(caller("staff", NOBODY, staff, all_scopes), is_staff=True))
     callers += [replace(who, is_like_another=True) for who in others]
 
     datasets = {}
@@ -121,6 +123,8 @@ def make_world() -> World:
     run = Run.objects.get(vector_version=vectors["private"]["version_id"])
     wanted = NewWebhook(namespace="initech", url="http://127.0.0.1:65009/hooks", actions=["*"])
     webhook, _ = webhook_create(actor=people["boss"], wanted=wanted)
+    said = {"reason": "misleading", "text": "It gives none of what it is called after."}
+    flag, _ = flag_open(actor=people["mallory"], kind="vector", owner="initech", name="gated", **said)
     common = {
         "slug": "initech",
         "username": "member",
@@ -138,6 +142,7 @@ def make_world() -> World:
         "webhook_id": webhook.pk,
         # The end of a run told her.
         "notification_id": Notification.objects.filter(recipient=people["boss"])[0].pk,
+        "flag_id": flag.pk,
         "delivery_id": "00000000-0000-0000-0000-000000000000",
         "model_hash": make_base_model().model_hash,
     }
@@ -207,6 +212,8 @@ def expected(rule: Rule, who: Caller, kind: str) -> str:
         return "401"
     if rule.scope and rule.scope not in who.scopes:
         return "403"
+    if rule.staff and not who.is_staff:
+        return "404"
     if rule.on in SEEN:
         if who.role < SEEN[rule.on][kind] or (rule.by_name and kind == "draft"):
             return "404"

@@ -166,7 +166,7 @@ class PresetSerializer(serializers.Serializer[Any]):
     url = serializers.SerializerMethodField()
 
     def get_url(self, row: Preset) -> str:
-        return links.page(f"/presets/{row}")
+        return links.preset_page(row)
 
 
 class PresetVersionBriefSerializer(serializers.Serializer[Any]):
