@@ -120,7 +120,9 @@ class Schema(AutoSchema):
         if isinstance(field, serializers.EmailField):
             mapped["pattern"] = EMAIL
         if type(field) is serializers.CharField and "pattern" not in mapped:
-            mapped["pattern"] = TEXT if field.allow_blank else FILLED_TEXT
+            # Blanks make no text empty that is taken as it is.
+            may_be_blank = field.allow_blank or not field.trim_whitespace
+            mapped["pattern"] = TEXT if may_be_blank else FILLED_TEXT
         return mapped
 
     def get_override_parameters(self) -> list[Any]:
