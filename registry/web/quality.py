@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from registry.datasets.flags import ADVICE, FLAGS, ROWS_FOR
 from registry.datasets.states import EditKind
 from registry.web.errors import sentence
-from registry.web.flags import ADVICE, FLAGS, ROWS_FOR
 from registry.web.numbers import percent, plain
 from steering_core.pairs.advice import FEW_PAIRS
 from steering_core.pairs.limits import DEFAULT_LIMITS

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from steering_core.pairs.pair import ContrastivePair
 
+KINDS = ("changed", "added", "removed")
 Key = Callable[[ContrastivePair], Hashable]
 
+_FIELDS = ("prompt", "negative", "positive", "group", "domain", "template")
 # By what a changed pair is known again, the surest first; None is no key.
 _KEYS: tuple[Key, ...] = (
     lambda pair: (pair.prompt, frozenset((pair.positive, pair.negative))),
@@ -29,10 +31,24 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """`added`, `removed` or `changed`."""
+        """One of `KINDS`."""
         if self.before is None:
             return "added"
         return "removed" if self.after is None else "changed"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a changed pair that say something else now; none of one that came or went."""
+        if self.before is None or self.after is None:
+            return ()
+        return tuple(name for name in _FIELDS if getattr(self.before, name) != getattr(self.after, name))
+
+    @property
+    def is_swap(self) -> bool:
+        """Whether the two texts of a changed pair stand the other way round now."""
+        if self.before is None or self.after is None:
+            return False
+        return (self.before.positive, self.before.negative) == (self.after.negative, self.after.positive)
 
 
 def changes_between(old: Sequence[ContrastivePair], new: Sequence[ContrastivePair]) -> list[Change]:

@@ -1,6 +1,5 @@
 """What changed between two versions of a data set, row by row."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -8,14 +7,13 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from registry.datasets.selectors import dataset_version_get, version_pairs
+from registry.datasets.comparing import DatasetDiff, dataset_diff
+from registry.datasets.searching import Row
+from registry.datasets.selectors import dataset_version_get
 from registry.web.differing import differing, show
-from registry.web.pair_rows import PAGE_ROWS, Row, RowView, view_row
-from steering_core.pairs.changes import Change, changes_between
+from registry.web.pair_rows import PAGE_ROWS, RowView, view_row
+from steering_core.pairs.changes import KINDS, Change
 from steering_core.pairs.pair import ContrastivePair
-
-KINDS = ("changed", "added", "removed")
-_FIELDS = ("prompt", "negative", "positive", "group", "domain", "template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,7 @@ def dataset_changes(request: HttpRequest, owner: str, name: str, number: int) ->
     context = {"dataset": version.dataset, "version": version, "others": numbers, "since": since}
     if since in numbers:
         older = dataset_version_get(viewer=request.user, owner=owner, name=name, number=since)
-        changes = changes_between(version_pairs(version=older), version_pairs(version=version))
-        context |= {"older": older, **_page(request, changes)}
+        context |= {"older": older, **_page(request, dataset_diff(before=older, after=version))}
     return render(request, "datasets/changes.html", context)
 
 
@@ -59,36 +56,29 @@ def view_change(change: Change) -> ChangeView:
     before, after = change.before, change.after
     fields: tuple[FieldChange, ...] = ()
     whole = None
-    is_swap = False
     if before and after:
-        is_swap = (before.positive, before.negative) == (after.negative, after.positive)
-        fields = tuple(_field(name, before, after) for name in _FIELDS if _differs(name, before, after))
+        fields = tuple(_field(name, before, after) for name in change.fields)
     elif pair := before or after:
         whole = view_row(Row(change.row_after or change.row_before or 0, pair))
-    return ChangeView(change.kind, change.row_before, change.row_after, is_swap, fields, whole)
+    return ChangeView(change.kind, change.row_before, change.row_after, change.is_swap, fields, whole)
 
 
-def _page(request: HttpRequest, changes: list[Change]) -> dict[str, object]:
-    kind = request.GET.get("kind", "")
+def _page(request: HttpRequest, diff: DatasetDiff) -> dict[str, object]:
+    kind = kind if (kind := request.GET.get("kind", "")) in KINDS else ""
     asked = request.GET.get("page", "1")
-    counts = Counter(change.kind for change in changes)
-    shown = [change for change in changes if kind not in KINDS or change.kind == kind]
+    shown = diff.of_kind(kind)
     n_pages = max(1, -(-len(shown) // PAGE_ROWS))
     page = min(max(1, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 7 else 1), n_pages)
     return {
-        "kind": kind if kind in KINDS else "",
-        "counts": [(name, counts[name]) for name in KINDS],
-        "total": len(changes),
+        "kind": kind,
+        "counts": list(diff.counts.items()),
+        "total": len(diff.changes),
         "changes": [view_change(change) for change in shown[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]],
         "number": page,
         "n_pages": n_pages,
         "previous": page - 1,
         "next": page + 1 if page < n_pages else 0,
     }
-
-
-def _differs(name: str, before: ContrastivePair, after: ContrastivePair) -> bool:
-    return bool(getattr(before, name) != getattr(after, name))
 
 
 def _field(name: str, before: ContrastivePair, after: ContrastivePair) -> FieldChange:

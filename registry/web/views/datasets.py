@@ -1,5 +1,7 @@
 """Datasets: the list, one version with its report, and its file. Extractions start in `extracting`."""
 
+from collections import Counter
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -10,21 +12,16 @@ from registry.accounts.access import may
 from registry.accounts.roles import Role
 from registry.catalog.extracted import extracted_list
 from registry.datasets.drafts import draft_from_version
-from registry.datasets.selectors import (
-    dataset_list,
-    dataset_version_get,
-    version_flags,
-    version_pairs,
-    version_splits,
-)
+from registry.datasets.flags import FLAGS
+from registry.datasets.searching import SPLITS, Row, version_rows
+from registry.datasets.selectors import dataset_list, dataset_version_get, version_flags, version_pairs
 from registry.datasets.services import MEDIA_TYPE, dataset_make_public
 from registry.runs.selectors import dataset_runs
 from registry.storage.services import blob_read
 from registry.web import pair_plots
-from registry.web.flags import FLAGS
 from registry.web.http import file_answer, user_of
 from registry.web.paging import paginate
-from registry.web.pair_rows import SPLITS, row_page, version_rows, view_row, wanted_rows
+from registry.web.pair_rows import row_page, view_row, wanted_rows
 from registry.web.quality import view_quality
 from registry.web.run_pages import KIND_WORDS
 from registry.web.vector_page import version_url
@@ -65,7 +62,7 @@ def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None
         "quality": view_quality(version.report, version_flags(version=version, pairs=pairs)),
         "lengths": pair_plots.lengths(pairs),
         "words": pair_plots.words(pairs, telling),
-        "rows": [view_row(row) for row in version_rows(pairs[:PREVIEW_ROWS], {})],
+        "rows": [view_row(Row(number, pair)) for number, pair in enumerate(pairs[:PREVIEW_ROWS], start=1)],
         "is_owner": may(user, Role.WRITER, dataset),
     }
     return render(request, "datasets/detail.html", context)
@@ -75,18 +72,17 @@ def dataset_page(request: HttpRequest, owner: str, name: str, number: int | None
 def dataset_rows(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
     """Every row of a version: searched by text, filtered by split, domain and remark, in pages."""
     version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-    pairs = version_pairs(version=version)
-    flags = version_flags(version=version, pairs=pairs)
-    splits = version_splits(pairs=pairs, seed=version.report["splits"]["seed"])
+    rows = version_rows(version=version)
+    counts = Counter(flag for row in rows for flag in row.flags)
     wanted = wanted_rows(request.GET)
     context = {
         "dataset": version.dataset,
         "version": version,
-        "page": row_page(request, version_rows(pairs, splits), flags, wanted),
+        "page": row_page(request, rows, wanted),
         "wanted": wanted,
         "splits": SPLITS,
         "domains": list(version.report.get("domains") or {}),
-        "flag_choices": [(FLAGS[flag], len(rows)) for flag, rows in flags.items() if flag in FLAGS],
+        "flag_choices": [(flag, counts[code]) for code, flag in FLAGS.items() if counts[code]],
     }
     return render(request, "datasets/rows.html", context)
 

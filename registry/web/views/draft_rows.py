@@ -16,21 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from registry.core.errors import InvalidError, RegistryError
 from registry.datasets.drafts import Draft, draft_edit, draft_get, draft_report, draft_undo
+from registry.datasets.flags import FLAGS
 from registry.datasets.models import DatasetEdit
+from registry.datasets.searching import draft_rows, flags_by_row
 from registry.datasets.states import EditKind
 from registry.web import pair_plots
-from registry.web.flags import FLAGS
 from registry.web.forms_datasets import RowForm
 from registry.web.http import as_text, user_of
-from registry.web.pair_rows import (
-    PAGE_ROWS,
-    STATES,
-    draft_rows,
-    flags_by_row,
-    row_page,
-    view_row,
-    wanted_rows,
-)
+from registry.web.pair_rows import PAGE_ROWS, STATES, row_page, view_row, wanted_rows
 from registry.web.quality import view_quality
 
 TOGGLES = (EditKind.SWAP, EditKind.EXCLUDE, EditKind.RESTORE)
@@ -117,9 +110,9 @@ def draft_report_part(request: HttpRequest, upload_id: uuid.UUID) -> HttpRespons
 
 def rows_context(request: HttpRequest, draft: Draft) -> dict[str, Any]:
     """The rows that an address asks for."""
-    rows, wanted, flags = draft_rows(draft.rows), wanted_rows(request.GET), draft.upload.flags
+    flags, wanted = draft.upload.flags, wanted_rows(request.GET)
     return {
-        "page": row_page(request, rows, flags, wanted),
+        "page": row_page(request, draft_rows(draft.rows, flags), wanted),
         "wanted": wanted,
         "states": STATES,
         "flag_choices": [(FLAGS[flag], len(numbers)) for flag, numbers in flags.items() if flag in FLAGS],
@@ -201,9 +194,8 @@ def _row_answer(
     request: HttpRequest, draft: Draft, number: int, *, clip: bool = True, is_news: bool = False
 ) -> HttpResponse:
     """The row alone; after an edit with what else on the page must follow."""
-    [row] = draft_rows(draft.rows[number - 1 : number])
-    flags = flags_by_row(draft.upload.flags).get(number, ())
-    view = view_row(row, flags) if clip else view_row(row, flags, None)
+    [row] = draft_rows(draft.rows[number - 1 : number], draft.upload.flags)
+    view = view_row(row) if clip else view_row(row, None)
     context = {
         "view": view,
         "is_editable": True,
@@ -224,9 +216,8 @@ def _form_answer(
     if _is_htmx(request):
         return render(request, "datasets/_row_form.html", context, status=status)
     if number is not None:
-        [row] = draft_rows(draft.rows[number - 1 : number])
-        flags = flags_by_row(draft.upload.flags).get(number, ())
-        context["view"] = view_row(row, flags, None)
+        [row] = draft_rows(draft.rows[number - 1 : number], draft.upload.flags)
+        context["view"] = view_row(row, None)
     return render(request, "datasets/row.html", context, status=status)
 
 
