@@ -7,6 +7,33 @@ from typing import Any
 DIGEST = "sha256:" + "c41e" * 16
 GGUF = "https://bearing.example/api/v1/vectors/acme/formality/versions/1.0.0/download?format=llama.cpp"
 
+
+def dataset_version(number: int, digest: str, n_pairs: int) -> dict[str, Any]:
+    """A version of acme/tone in short."""
+    return {
+        "dataset": "acme/tone",
+        "number": number,
+        "reference": f"acme/tone@{number}",
+        "digest": "sha256:" + digest * 16,
+        "n_pairs": n_pairs,
+        "source_format": "jsonl",
+        "source_filename": "pairs.jsonl",
+        "source_digest": DIGEST,
+        "notes": "",
+        "created_at": "2026-11-29T08:00:00Z",
+        "url": f"https://bearing.example/datasets/acme/tone/versions/{number}",
+    }
+
+
+PAIR = {
+    "prompt": "How do I cook rice?",
+    "positive": "Certainly. Rinse it, then simmer it in twice its volume of water.",
+    "negative": "Dunno, just boil it.",
+    "group": "cooking",
+    "domain": "food",
+    "template": "",
+}
+
 # operation id -> (request, status, answer); None for what is not shown.
 EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "runs_start": (
@@ -60,6 +87,35 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         None,
     ),
     "credentials_revoke": ({"tokens": ["brg_…"]}, "202", None),
+    "datasets_version_rows": (
+        None,
+        "200",
+        {
+            "items": [{"number": 12, "pair": PAIR, "split": "test", "remarks": ["uneven_length"]}],
+            "next_cursor": "12",
+        },
+    ),
+    "datasets_version_diff": (
+        None,
+        "200",
+        {
+            "before": dataset_version(1, "c41e", 49),
+            "after": dataset_version(2, "7b90", 48),
+            "counts": {"changed": 1, "added": 0, "removed": 1},
+            "changes": [
+                {
+                    "kind": "changed",
+                    "row_before": 12,
+                    "row_after": 12,
+                    "fields": ["negative"],
+                    "is_swap": False,
+                    "before": {**PAIR, "negative": "Dunno."},
+                    "after": PAIR,
+                }
+            ],
+            "left_out": 1,
+        },
+    ),
     "vectors_downloads": (
         None,
         "200",

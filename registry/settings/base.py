@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS = {
         "FlagStateEnum": "registry.trust.models.Flag.State",
         "FlagOutcomeEnum": "registry.trust.models.Flag.Outcome",
         "RemovalKindEnum": "registry.catalog.states.RemovalKind",
+        "DatasetChangeKindEnum": "steering_core.pairs.changes.KINDS",
         "DeliveryStateEnum": "registry.webhooks.models.Delivery.State",
     },
 }

@@ -158,6 +158,8 @@ TABLE: Mapping[str, Mapping[str, Rule]] = {
     "dataset-version": {"GET": sees("dataset")},
     "dataset-download": {"GET": sees("dataset")},
     "dataset-flags": {"POST": Rule(scope="write", on="dataset", body=FLAG)},
+    "dataset-rows": {"GET": sees("dataset")},
+    "dataset-diff": {"GET": sees("dataset")},
     "dataset-transfer": {"POST": Rule(scope="manage", on="dataset", role=ADMIN, body={"name": "other"})},
     # uploads
     "uploads": {"GET": anyone(), "POST": anyone("write", UPLOAD)},

@@ -117,7 +117,7 @@ def make_world() -> World:
     for kind in DATASETS:
         visibility = VISIBILITY.get(kind, kind)
         make_dataset_version(people["boss"], f"initech/{kind}", visibility)
-        datasets[kind] = {"owner": "initech", "name": kind, "number": 1}
+        datasets[kind] = {"owner": "initech", "name": kind, "number": 1, "other": 1}
     vectors = {kind: make_vector(people["boss"], kind, seed) for seed, kind in enumerate(VECTORS)}
     presets = {kind: make_preset(people["boss"], kind) for kind in PRESETS}
     run = Run.objects.get(vector_version=vectors["private"]["version_id"])

@@ -17,6 +17,8 @@ PUBLIC_READS = (
     DATASET,
     f"{DATASET}/versions/1",
     f"{DATASET}/versions/1/download",
+    f"{DATASET}/versions/1/rows",
+    f"{DATASET}/versions/1/diff/1",
     VECTOR,
     f"{VECTOR}/versions",
     f"{VECTOR}/versions/latest",

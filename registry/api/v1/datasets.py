@@ -1,4 +1,4 @@
-"""Datasets: check a file, push it as a version, list, read, download."""
+"""Datasets: check a file, push it as a version, list, read, look through, compare, download."""
 
 from typing import Any
 
@@ -18,15 +18,22 @@ from registry.api.schema import FILE, operation
 from registry.api.v1.serializers.datasets import (
     DatasetCheckSerializer,
     DatasetDetailSerializer,
+    DatasetDiffQuery,
+    DatasetDiffSerializer,
     DatasetFilesBody,
     DatasetPushBody,
     DatasetQuery,
+    DatasetRowQuery,
+    DatasetRowSerializer,
     DatasetSerializer,
     DatasetUploadBody,
     DatasetVersionSerializer,
 )
 from registry.api.v1.serializers.lifecycle import MoveBody
 from registry.catalog.notices import moved_notice
+from registry.datasets.comparing import dataset_diff
+from registry.datasets.models import DatasetVersion
+from registry.datasets.searching import FoundRows, Wanted, rows_found, version_rows
 from registry.datasets.selectors import dataset_get, dataset_list, dataset_version_get
 from registry.datasets.services import (
     MEDIA_TYPE,
@@ -155,15 +162,63 @@ class DatasetVersionDownload(Endpoint):
     @operation("datasets_version_download", answer=FILE, media_type=MEDIA_TYPE)
     def get(self, request: Request, owner: str, name: str, number: int) -> HttpResponse:
         row = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
-        is_public = row.dataset.visibility == Visibility.PUBLIC
         file = ServedFile(
             sha256=row.blob_id,
             size_bytes=row.blob.size_bytes,
             media_type=MEDIA_TYPE,
             filename=f"{owner}-{name}-{number}.jsonl",
-            caching=SHORT if is_public else PRIVATE,
+            caching=_caching(row),
         )
         return file_response(request, file)
+
+
+class DatasetVersionRows(Endpoint):
+    """The pairs of a version in the order of its file, each with its split and the remarks on it.
+
+    A cursor is the number of the last row that was shown: `cursor=11&limit=1` is row 12.
+    """
+
+    pagination_class = Cursor
+
+    @operation("datasets_version_rows", answer=DatasetRowSerializer(many=True), parameters=[DatasetRowQuery])
+    def get(self, request: Request, owner: str, name: str, number: int) -> Response:
+        query = self.parse(DatasetRowQuery, request.query_params)
+        version = dataset_version_get(viewer=request.user, owner=owner, name=name, number=number)
+        wanted = Wanted(
+            text=query.get("q", ""),
+            flag=query.get("remark", ""),
+            split=query.get("split", ""),
+            domain=query.get("domain", ""),
+        )
+        rows = FoundRows(rows_found(version_rows(version=version), wanted))
+        response = self.render_page(DatasetRowSerializer, rows)
+        response["Cache-Control"] = _caching(version)
+        return response
+
+
+class DatasetVersionDiff(Endpoint):
+    """What changed from one version to another of the same dataset, row by row. Moved rows are no change."""
+
+    @operation("datasets_version_diff", answer=DatasetDiffSerializer, parameters=[DatasetDiffQuery])
+    def get(self, request: Request, owner: str, name: str, number: int, other: int) -> Response:
+        query = self.parse(DatasetDiffQuery, request.query_params)
+        before, after = (
+            dataset_version_get(viewer=request.user, owner=owner, name=name, number=asked)
+            for asked in (number, other)
+        )
+        diff = dataset_diff(before=before, after=after)
+        found = diff.of_kind(query.get("kind", ""))
+        shown = found[query["offset"] : query["offset"] + query["limit"]]
+        body = {
+            "before": before,
+            "after": after,
+            "counts": diff.counts,
+            "changes": shown,
+            "left_out": len(found) - len(shown),
+        }
+        response = self.render(DatasetDiffSerializer, body)
+        response["Cache-Control"] = _caching(after)
+        return response
 
 
 class DatasetCollection(DatasetList, DatasetPush):
@@ -178,3 +233,8 @@ def checked(body: dict[str, Any]) -> CheckedDataset:
         filename=body["file"].name,
         negative=None if negative is None else negative.read(),
     )
+
+
+def _caching(version: DatasetVersion) -> str:
+    """For how long what is said of a version may be kept, and by whom."""
+    return SHORT if version.dataset.visibility == Visibility.PUBLIC else PRIVATE

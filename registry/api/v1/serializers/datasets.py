@@ -5,9 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from registry.api import links
+from registry.api.pagination import MAX_LIMIT
 from registry.api.v1.serializers.common import Body, VisibilityField
 from registry.core.licences import License
+from registry.datasets.flags import FLAGS
 from registry.datasets.models import Dataset, DatasetVersion
+from registry.datasets.searching import SPLITS
+from steering_core.pairs.changes import KINDS
 from steering_core.pairs.readers import FORMAT_LABELS
 
 
@@ -132,3 +136,99 @@ class DatasetDetailSerializer(DatasetSerializer):
 
     newest = DatasetVersionSerializer(source="versions.first", allow_null=True)
     versions = DatasetVersionBriefSerializer(source="versions.all", many=True)
+
+
+class DatasetRowQuery(serializers.Serializer[Any]):
+    """Which rows. Different parameters all have to fit."""
+
+    q = serializers.CharField(
+        required=False,
+        max_length=200,
+        allow_blank=True,
+        help_text="Stands so in the prompt, in a text or in the group, in any case.",
+    )
+    split = serializers.ChoiceField(
+        choices=SPLITS, required=False, help_text="Rows that do not count are in none."
+    )
+    remark = serializers.ChoiceField(
+        choices=tuple(FLAGS), required=False, help_text="What the quality report finds about the row."
+    )
+    domain = serializers.CharField(
+        required=False, max_length=200, allow_blank=True, help_text="As the row has it."
+    )
+
+
+class DatasetPairSerializer(serializers.Serializer[Any]):
+    """A contrastive pair, as a line of the file has it; fields that it lacks are empty."""
+
+    prompt = serializers.CharField()
+    positive = serializers.CharField()
+    negative = serializers.CharField()
+    group = serializers.CharField()
+    domain = serializers.CharField()
+    template = serializers.CharField(
+        help_text="`none` where a model reads prompt and text as they stand; empty for turns of a chat."
+    )
+
+
+class DatasetRowSerializer(serializers.Serializer[Any]):
+    """A row of a version."""
+
+    number = serializers.IntegerField(help_text="From 1, in the order of the file.")
+    pair = DatasetPairSerializer()
+    split = serializers.ChoiceField(
+        choices=SPLITS, allow_blank=True, help_text="Empty for a row that does not count."
+    )
+    remarks = serializers.ListField(
+        child=serializers.ChoiceField(choices=tuple(FLAGS)),
+        source="flags",
+        help_text="What the quality report finds about the row.",
+    )
+
+
+class DatasetDiffQuery(serializers.Serializer[Any]):
+    """Which of the changes to show; they are all counted."""
+
+    kind = serializers.ChoiceField(choices=KINDS, required=False, help_text="All when not given.")
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_LIMIT, default=MAX_LIMIT, help_text="Changes to show."
+    )
+    offset = serializers.IntegerField(
+        required=False, min_value=0, max_value=10_000_000, default=0, help_text="Changes to pass over."
+    )
+
+
+class DatasetChangeSerializer(serializers.Serializer[Any]):
+    """A row before and after; null where it is not there."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    row_before = serializers.IntegerField(allow_null=True)
+    row_after = serializers.IntegerField(allow_null=True)
+    fields = serializers.ListField(  # type: ignore[assignment]  # the wire's name, not DRF's property
+        child=serializers.CharField(), help_text="What of a changed row says something else now."
+    )
+    is_swap = serializers.BooleanField(help_text="Whether the two texts only changed sides.")
+    before = DatasetPairSerializer(allow_null=True)
+    after = DatasetPairSerializer(allow_null=True)
+
+
+class DatasetChangeCountsSerializer(serializers.Serializer[Any]):
+    """How many changes there are in all."""
+
+    changed = serializers.IntegerField()
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+
+
+class DatasetDiffSerializer(serializers.Serializer[Any]):
+    """What changed from `before` to `after`."""
+
+    before = DatasetVersionBriefSerializer()
+    after = DatasetVersionBriefSerializer()
+    counts = DatasetChangeCountsSerializer()
+    changes = DatasetChangeSerializer(
+        many=True, help_text="In the order of `after`; what is gone stands last."
+    )
+    left_out = serializers.IntegerField(
+        help_text="How many changes of this kind are not shown; `offset` leads to them."
+    )
