@@ -207,7 +207,7 @@ class DatasetChangeSerializer(serializers.Serializer[Any]):
     fields = serializers.ListField(  # type: ignore[assignment]  # the wire's name, not DRF's property
         child=serializers.CharField(), help_text="What of a changed row says something else now."
     )
-    is_swap = serializers.BooleanField(help_text="Whether the two texts only changed sides.")
+    is_swap = serializers.BooleanField(help_text="Whether the two texts changed sides.")
     before = DatasetPairSerializer(allow_null=True)
     after = DatasetPairSerializer(allow_null=True)
 
