@@ -86,7 +86,13 @@ class Cursor(BasePagination):
     def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
         limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
         return [
-            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}},
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string"},
+                "description": "The `next_cursor` of the page before, unchanged.",
+            },
             {"name": "limit", "in": "query", "required": False, "schema": limit},
         ]
 

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import is_list_serializer
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -124,6 +125,12 @@ class Schema(AutoSchema):
             may_be_blank = field.allow_blank or not field.trim_whitespace
             mapped["pattern"] = TEXT if may_be_blank else FILLED_TEXT
         return mapped
+
+    def _get_pagination_parameters(self) -> list[dict[str, Any]]:
+        """Those of lists. Spectacular looks at the answer with the least status, which as a text is a 4XX."""
+        answers, paginator = self.get_response_serializers(), self._get_paginator()
+        is_list = isinstance(answers, dict) and any(map(is_list_serializer, answers.values()))
+        return paginator.get_schema_operation_parameters(self.view) if is_list and paginator else []
 
     def get_override_parameters(self) -> list[Any]:
         keyed = self.method == "POST" and {} not in self.get_auth()

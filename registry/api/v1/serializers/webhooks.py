@@ -72,7 +72,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
     disabled_reason = serializers.ChoiceField(
         choices=Webhook.Disabled.choices, allow_blank=True, help_text="Empty while it is active."
     )
-    failing_since = MomentField(
+    failing_since = serializers.DateTimeField(
         allow_null=True, help_text="When its first attempt failed after which none succeeded."
     )
     old_secret_until = serializers.DateTimeField(
@@ -124,7 +124,7 @@ class DeliveryQuery(serializers.Serializer[Any]):
 class ReplayBody(Body):
     """Since when."""
 
-    since = serializers.DateTimeField(help_text="Messages that were made from then on.")
+    since = MomentField(help_text="Messages that were made from then on.")
 
 
 class ReplayedSerializer(serializers.Serializer[Any]):
