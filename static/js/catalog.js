@@ -12,7 +12,8 @@ document.addEventListener("click", (event) => {
   const elsewhere = event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
   if (!link || elsewhere || event.defaultPrevented || !window.htmx) return;
   event.preventDefault();
-  htmx.ajax("GET", link.getAttribute("href"), { source: link, event });
+  // What fails is told below, by the events of htmx.
+  htmx.ajax("GET", link.getAttribute("href"), { source: link, event }).catch(() => {});
 });
 
 document.addEventListener("htmx:beforeSwap", () => {

@@ -1,9 +1,11 @@
 """Search as one types, filters, going back, and what to do where nothing fits."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 
 from registry.catalog.vectors import vector_update
 from tests.factories import make_vector_version
@@ -59,6 +61,45 @@ def test_filters_are_a_sheet_on_a_phone_that_stays_open(page: Page, acme: Any) -
     expect(page).to_have_url(re.compile("verdict=pass"))
     expect(page.locator("#verdict-pass")).to_be_visible()
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture
+def patient_page(context: BrowserContext) -> Iterator[Page]:
+    """A page on which requests may fail: htmx tells the console of those, which `page` takes for a fault."""
+    page = context.new_page()
+    thrown: list[Error] = []
+    page.on("pageerror", lambda error: thrown.append(error))
+    yield page
+    assert thrown == []
+
+
+def test_filter_that_does_not_get_through_says_so_and_works_again(patient_page: Page, acme: Any) -> None:
+    page = patient_page
+    make_vector_version(acme, "formality")
+    page.goto("/")
+    page.route("**/?verdict=*", lambda route: route.abort())
+    page.locator("#verdict-fail").click()
+    expect(page.locator("#found-status")).to_contain_text("did not get through")
+    page.unroute("**/?verdict=*")
+    page.locator("#verdict-fail").click()
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+
+
+def test_what_was_asked_last_stays(patient_page: Page, acme: Any) -> None:
+    page = patient_page
+    make_vector_version(acme, "formality")
+    page.goto("/")
+    page.evaluate("() => { window.isSame = true; }")
+    held: list[Route] = []
+    page.route("**/?verdict=fail", lambda route: held.append(route))
+    page.locator("#verdict-fail").click()
+    page.locator("#grade-b").click()
+    expect(page).to_have_url(re.compile("grade=B"))
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(300)
+    expect(page).to_have_url(re.compile("grade=B"))
+    assert page.evaluate("() => window.isSame")
 
 
 def test_filter_opens_elsewhere_where_one_asks_for_that(page: Page, acme: Any) -> None:
