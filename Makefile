@@ -36,8 +36,9 @@ serve: $(RUNTIME)  ## web and one worker on the data of `make demo`; PORT=8000
 .PHONY: test
 test: $(RUNTIME) $(TOOLS)  ## all tests on real servers; ARGS="tests/registry/runs -k lease" runs some
 	@$(BIN)/python tests/chromium.py
-	@# Three processes keep two cores busy, for many tests wait for a server.
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@# Three processes keep two cores busy, for many tests wait for a server. What is compiled is kept, also where the
+	@# environment says not to: each of some fifty processes would compile it anew.
+	@PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(RUNTIME) $(TOOLS)  ## ask every operation of the OpenAPI document 300 times and more, about 20 minutes; FUZZ_EXAMPLES=1000
