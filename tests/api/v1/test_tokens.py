@@ -37,6 +37,13 @@ def test_a_token_is_made_used_listed_and_revoked(manager: Api) -> None:
     assert [row["name"] for row in manager.get("/tokens").json()["items"]] == ["test"]
 
 
+def test_a_token_may_end_when_time_does(manager: Api) -> None:
+    body = {"name": "job", "scopes": ["read"], "expires_at": "9999-12-31T23:59:59-10:00"}
+    made = manager.post("/tokens", body)
+    assert (made.status_code, made.json()["expires_at"][:20]) == (201, "9999-12-31T23:59:59.")
+    assert Api(manager.user, made.json()["token"]).get("/me").status_code == 200
+
+
 def test_making_takes_manage_and_gives_no_more_than_the_maker_has(manager: Api, owner: Api) -> None:
     body = {"name": "x", "scopes": ["read"]}
     assert owner.post("/tokens", body).json()["code"] == "token.scope_missing"
