@@ -63,6 +63,17 @@ def needs_no_django(config: pytest.Config) -> bool:
     return bool(paths) and all(any(map(path.is_relative_to, WITHOUT_DJANGO)) for path in paths)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in any small registry. A search asks for it once in ten minutes, in whichever test that falls into,
+    and some tests count queries; `tests/registry/discovery/test_frequency.py` has it asked.
+    """
+    if "DJANGO_SETTINGS_MODULE" in os.environ:
+        from registry.discovery import frequency
+
+        monkeypatch.setattr(frequency, "statistics", lambda column: frequency.Statistics(0.0, {}))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first, so that no process is left with it at the end; GPU tests say why they do

@@ -133,7 +133,6 @@ def test_results_alone_come_to_a_script_with_their_place_in_the_history(
     client: Client, acme: User, django_assert_num_queries: Any
 ) -> None:
     make_vector_version(owner=acme)
-    asked(client, "/?q=formal")  # the first search reads which words are frequent
     with django_assert_num_queries(4):
         response = asked(client, "/?q=formal&verdict=&cursor=")
     assert b"<html" not in response.content

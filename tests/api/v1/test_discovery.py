@@ -60,10 +60,8 @@ def test_facets_count_what_the_caller_may_see(
 ) -> None:
     make_vector_version(owner.user)
     make_vector_version(owner.user, "secret", visibility="private", verdict="warn", seed=1)
-    asked = {"verdict": "pass"}
-    nobody.get("/vectors/facets", asked)  # the first one reads which facets are frequent
     with django_assert_num_queries(2):
-        body = nobody.get("/vectors/facets", asked).json()
+        body = nobody.get("/vectors/facets", {"verdict": "pass"}).json()
     assert (body["total"], body["approximate"]) == (1, False)
     assert body["facets"]["verdict"] == [{"value": "pass", "count": 1}]
     assert body["facets"]["model_hash"] == [{"value": MODEL_HASH, "count": 1}]

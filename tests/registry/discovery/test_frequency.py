@@ -17,6 +17,11 @@ from tests.factories import make_vector_version
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_frequent() -> None:
+    """Here the statistics are asked for."""
+
+
 @pytest.fixture
 def six(owner: User) -> None:
     """Half of them about tone, one of these of a licence and language of its own."""
